@@ -1,0 +1,91 @@
+"""Aggregate: from the mentions of a text to the states of a record.
+
+A record that names its panel is labelled from that panel and the text all panels share. A record without a letter is labelled
+from the union, and flagged where that may be wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from nlp.assertion import Mention
+from nlp.covid import CovidHit, covid_state
+from nlp.schema import COVID, CovidState, State, record_state
+from nlp.segment import expand_letters
+
+_FIGURE_NUMBER = re.compile(r"\A\d+(?=[A-Z])")
+
+
+class Reading(NamedTuple):
+    """Everything read from one text. ``panels`` are the distinct letters; ``covid`` and ``mentions`` are of the whole text."""
+
+    mentions: tuple[Mention, ...]
+    hits: tuple[tuple[str, CovidHit], ...]
+    panels: tuple[str, ...]
+    times: int
+    dropped: tuple[Mention, ...]
+
+    @property
+    def covid(self) -> CovidState:
+        """COVID state of the whole text."""
+        return of_panel(self, "").covid
+
+    @property
+    def ambiguous(self) -> bool:
+        """Several panels or dates: a record without a letter cannot know which is its own."""
+        return len(self.panels) > 1 or self.times > 1
+
+
+class Record(NamedTuple):
+    """What a text says of one record."""
+
+    mentions: tuple[Mention, ...]
+    covid: CovidState
+    ambiguous: bool
+
+
+EMPTY = Reading((), (), (), 0, ())
+
+
+def of_panel(reading: Reading, panel: str) -> Record:
+    """The part of a reading that is about one panel (blank: the record has no letter)."""
+    wanted = _letters(panel)
+    known = {_plain(letter) for letter in reading.panels}
+    if not wanted and len(reading.panels) == 1:
+        wanted = known
+    if not wanted & known:
+        mentions = reading.mentions
+        shared = [hit for _, hit in reading.hits]
+        return Record(mentions, covid_state((), shared), reading.ambiguous)
+    mentions = tuple(m for m in reading.mentions if not m.panel or wanted & _letters(m.panel))
+    own = [hit for letters, hit in reading.hits if letters and wanted & _letters(letters)]
+    shared = [hit for letters, hit in reading.hits if not letters]
+    return Record(mentions, covid_state(own, shared), False)
+
+
+def states(mentions: Iterable[Mention], findings: Sequence[str]) -> dict[str, State]:
+    """State per finding key.
+
+    Mentions of ``covid19`` are ignored: that state comes from the wording as a whole.
+    """
+    seen: dict[str, list[str]] = {}
+    for mention in mentions:
+        if mention.finding != COVID:
+            seen.setdefault(mention.finding, []).append(mention.assertion)
+    return {key: record_state(seen[key]) if key in seen else "not_mentioned" for key in findings}
+
+
+def _letters(panel: str) -> set[str]:
+    """Letters of a panel cell or label, in capitals and without the figure's number."""
+    if not panel:
+        return set()
+    named = {part.strip().upper() for part in panel.split(";")}
+    return {_plain(letter) for letter in (expand_letters(panel).split(";") if len(panel) < 12 else ())} - {""} | {
+        _plain(name) for name in named
+    }
+
+
+def _plain(letter: str) -> str:
+    return _FIGURE_NUMBER.sub("", letter.upper())

@@ -1,0 +1,288 @@
+"""Find: the lexicon's terms, cues and places in one sentence, by spaCy's matchers.
+
+A sentence becomes a small spaCy ``Doc`` of folded words: lower case, singular, hyphens read through, glued words
+split, misspellings mended by rapidfuzz. Every token remembers where it stands in the unaltered text. Words the lexicon does
+not know all become one placeholder, so that the vocabulary, and with it memory, never grows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+from spacy.matcher import Matcher, PhraseMatcher
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from nlp.lexicon import GAP, Context, CovidTerm, Cue, Lexicon, Phrase, Term
+from nlp.normalise import SOFT_HYPHEN
+
+UNKNOWN = "_"
+NUMBER = "0"
+QUESTION = "questionmark"
+PUNCTUATION = frozenset(",;:.()/+=-")
+
+_WORD = rf"[^\W\d_]+(?:{SOFT_HYPHEN}+[^\W\d_]+)*(?:'[a-z]+)?"
+_TOKEN = re.compile(rf"{_WORD}|\d+(?:[.,/]\d+)*|\S")
+_MIN_FUZZY = 6
+_TWO_EDITS_FROM = 9
+_MIN_GLUED = 11
+_CACHE_LIMIT = 500_000
+
+Entry = Term | Cue | Context | CovidTerm
+
+
+class Part(NamedTuple):
+    """One folded word inside a written one: its place there, and how alike the two are (0 to 100)."""
+
+    word: str
+    start: int
+    end: int
+    score: float
+
+
+class Tokens(NamedTuple):
+    """A sentence as folded words; ``starts`` and ``ends`` are characters of the sentence."""
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+    scores: dict[int, float]
+
+
+class Found(NamedTuple):
+    """A lexicon entry at tokens ``start`` to ``end`` (half-open)."""
+
+    entry: Entry
+    start: int
+    end: int
+
+
+class Finder:
+    """Folds words and finds lexicon entries. Build once per process; not thread-safe."""
+
+    def __init__(self, lexicon: Lexicon, vocab: Vocab) -> None:
+        self.lexicon = lexicon
+        self.vocab = vocab
+        self.entries: dict[int, Entry] = {}
+        self.phrases = PhraseMatcher(vocab, attr="ORTH")
+        self.finding_patterns = Matcher(vocab)
+        self.covid_patterns = Matcher(vocab)
+        self._add_entries()
+        report_terms = [term for term in lexicon.terms if term.kind == "report"]
+        names = [term for term in lexicon.covid if term.kind in ("name", "control")]
+        self.finding_anchors = anchors(phrase for term in report_terms for phrase in term.phrases)
+        self.covid_anchors = anchors(phrase for term in names for phrase in term.phrases)
+        self.covid_words = anchors(phrase for term in lexicon.covid for phrase in term.phrases)
+        self.pattern_words = anchors(
+            phrase for term in report_terms for phrase in term.phrases if _has_gap(phrase)
+        )
+        self.fuzzy_words = sorted(
+            {w for t in report_terms if t.fuzzy for p in t.phrases for s in p for w in s.split("|") if len(w) >= _MIN_FUZZY}
+        )
+        glue = sorted({w for t in report_terms for p in t.phrases for s in p for w in s.split("|") if len(w) >= 3}, key=len)
+        self._glued = re.compile("|".join(map(re.escape, reversed(glue))))
+        self._folded: dict[str, tuple[Part, ...]] = {}
+
+    def _add_entries(self) -> None:
+        """Phrases go to the PhraseMatcher (a trie), phrases with gaps to a Matcher."""
+        lexicon = self.lexicon
+        entries: Sequence[Entry] = (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid)
+        for number, entry in enumerate(entries):
+            key = f"{type(entry).__name__}:{number}"
+            self.entries[self.vocab.strings.add(key)] = entry
+            plain = [Doc(self.vocab, words=list(phrase)) for phrase in entry.phrases if not _has_gap(phrase)]
+            if plain:
+                self.phrases.add(key, plain)
+            patterns = [_token_pattern(phrase) for phrase in entry.phrases if _has_gap(phrase)]
+            if patterns:
+                matcher = self.covid_patterns if isinstance(entry, CovidTerm) else self.finding_patterns
+                matcher.add(key, patterns)
+
+    def tokens(self, text: str) -> Tokens:
+        """Cut and fold a sentence (a view: see ``nlp.normalise``)."""
+        words: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        scores: dict[int, float] = {}
+        folded = self._folded
+        for match in _TOKEN.finditer(text):
+            raw = match.group()
+            parts = folded.get(raw)
+            if parts is None:
+                parts = self._remember(raw)
+            offset = match.start()
+            for word, start, end, score in parts:
+                if word == "-" and not _is_dash(text, offset):
+                    continue
+                if score < 100:
+                    scores[len(words)] = score
+                words.append(word)
+                starts.append(offset + start)
+                ends.append(offset + end)
+        return Tokens(words, starts, ends, scores)
+
+    def find(self, tokens: Tokens, *, covid: bool) -> list[Found]:
+        """Every lexicon entry in the sentence; COVID patterns only when asked."""
+        doc = Doc(self.vocab, words=tokens.words)
+        matches = self.phrases(doc)
+        words = set(tokens.words)
+        if not words.isdisjoint(self.pattern_words):
+            matches = [*matches, *self.finding_patterns(doc)]
+        if covid:
+            matches = [*matches, *self.covid_patterns(doc)]
+        entries = self.entries
+        return [Found(entries[key], start, end) for key, start, end in matches]
+
+    def is_relevant(self, chunk: str, wanted: frozenset[str]) -> bool:
+        """Whether a blank-separated piece of text holds one of the wanted words."""
+        return any(part.word in wanted for raw in _TOKEN.findall(chunk) for part in self.fold(raw))
+
+    def fold(self, raw: str) -> tuple[Part, ...]:
+        """The folded words inside one written word, from memory where possible."""
+        parts = self._folded.get(raw)
+        return self._remember(raw) if parts is None else parts
+
+    def _remember(self, raw: str) -> tuple[Part, ...]:
+        if len(self._folded) > _CACHE_LIMIT:
+            self._folded.clear()
+        parts = self._folded[raw] = self._fold(raw)
+        return parts
+
+    def _fold(self, raw: str) -> tuple[Part, ...]:
+        length = len(raw)
+        if not raw[0].isalpha():
+            return _fold_mark(raw, self.lexicon.words)
+        word = raw.lower().replace(SOFT_HYPHEN, "").split("'")[0]
+        known = self._known(word)
+        if known is not None:
+            return _align(known, word, length)
+        if len(word) >= _MIN_GLUED and len(word) == length:
+            glued = self._unglue(word)
+            if glued:
+                return glued
+        return self._mend(word, length)
+
+    def _known(self, word: str) -> Phrase | None:
+        """The folded form of a word the lexicon knows, in singular or plural."""
+        spellings, words = self.lexicon.spellings, self.lexicon.words
+        for form in (word, *_singulars(word)):
+            if form in spellings:
+                return spellings[form]
+            if form in words:
+                return (form,)
+        return None
+
+    def _unglue(self, word: str) -> tuple[Part, ...]:
+        """Split words that were printed without blanks, where two neighbours or one long word are known."""
+        hits = [(match.group(), match.start(), match.end()) for match in self._glued.finditer(word)]
+        neighbours = any(first[2] == second[1] for first, second in zip(hits, hits[1:], strict=False))
+        if not neighbours and not any(len(hit[0]) >= _MIN_GLUED for hit in hits):
+            return ()
+        parts: list[Part] = []
+        end = 0
+        for hit, start, stop in hits:
+            if start > end:
+                parts.append(Part(UNKNOWN, end, start, 100))
+            parts.extend(Part(p.word, start + p.start, start + p.end, 100) for p in self.fold(hit))
+            end = stop
+        if end < len(word):
+            parts.append(Part(UNKNOWN, end, len(word), 100))
+        return tuple(parts)
+
+    def _mend(self, word: str, length: int) -> tuple[Part, ...]:
+        """A misspelt word of a term, by edit distance; otherwise the placeholder."""
+        if len(word) >= _MIN_FUZZY and word not in self.lexicon.never_fuzzy:
+            edits = 2 if len(word) >= _TWO_EDITS_FROM else 1
+            for form in (word, *_singulars(word)):
+                best = process.extractOne(form, self.fuzzy_words, scorer=OSA.distance, score_cutoff=edits)
+                if best and best[0][0] == form[0] and form not in self.lexicon.never_fuzzy:
+                    score = round(100 * (1 - best[1] / max(len(form), len(best[0]))), 1)
+                    return (Part(best[0], 0, length, score),)
+        return (Part(word if len(word) == 1 else UNKNOWN, 0, length, 100),)
+
+
+def anchors(phrases: Iterable[Phrase]) -> frozenset[str]:
+    """A small set of words such that every phrase holds at least one of them.
+
+    A sentence without an anchor cannot hold a phrase: this is what makes the fast path exact.
+    """
+    chosen: set[str] = set()
+    for phrase in sorted(set(phrases), key=lambda p: (len(p), p)):
+        slots = [slot.split("|") for slot in phrase if not GAP.fullmatch(slot)]
+        if not any(chosen.issuperset(slot) for slot in slots):
+            chosen.update(min(slots, key=lambda slot: (len(slot), -min(map(len, slot)))))
+    return frozenset(chosen)
+
+
+def _has_gap(phrase: Phrase) -> bool:
+    return any(GAP.fullmatch(slot) for slot in phrase)
+
+
+def _token_pattern(phrase: Phrase) -> list[dict[str, object]]:
+    """A phrase with gaps as spaCy token pattern; a gap does not cross punctuation."""
+    between: dict[str, object] = {"ORTH": {"NOT_IN": [",", ";", ":", "(", ")", "."]}, "OP": "?"}
+    pattern: list[dict[str, object]] = []
+    for slot in phrase:
+        gap = GAP.fullmatch(slot)
+        if gap:
+            pattern.extend([between] * int(gap.group(1)))
+        else:
+            pattern.append({"ORTH": {"IN": slot.split("|")}})
+    return pattern
+
+
+def _singulars(word: str) -> tuple[str, ...]:
+    """Forms that the word may be the plural of."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith("ss"):
+        return ()
+    if word.endswith("ies"):
+        return (word[:-3] + "y", word[:-1])
+    return (word[:-1], word[:-2]) if word.endswith("es") else (word[:-1],)
+
+
+def _align(parts: Phrase, word: str, length: int) -> tuple[Part, ...]:
+    """Place the folded words inside the written one: letter by letter where they spell it, else over all of it."""
+    if len(parts) > 1 and len(word) == length and word.startswith("".join(parts)[:-1]):
+        placed: list[Part] = []
+        start = 0
+        for number, part in enumerate(parts):
+            end = length if number == len(parts) - 1 else start + len(part)
+            placed.append(Part(part, start, end, 100))
+            start = end
+        return tuple(placed)
+    return tuple(Part(part, 0, length, 100) for part in parts)
+
+
+def _fold_mark(raw: str, words: frozenset[str]) -> tuple[Part, ...]:
+    """Numbers and marks: kept where they matter, quotes and the like dropped."""
+    if raw[0].isdigit():
+        return (Part(raw if raw in words else NUMBER, 0, len(raw), 100),)
+    if raw == "?":
+        return (Part(QUESTION, 0, 1, 100),)
+    if raw in PUNCTUATION:
+        return (Part(raw, 0, 1, 100),)
+    return () if raw in "\"'`*[]{}_" else (Part(UNKNOWN, 0, len(raw), 100),)
+
+
+def _is_dash(text: str, position: int) -> bool:
+    """A dash between words (blank or mark on both sides), unlike a hyphen inside one."""
+    before = text[position - 1] if position else " "
+    after = text[position + 1] if position + 1 < len(text) else " "
+    return not before.isalnum() and not after.isalnum()
+
+
+def longest(found: Iterable[Found]) -> list[Found]:
+    """Drop what lies inside, or overlaps, something longer; the earlier wins among equals. Sorted by place."""
+    chosen: list[Found] = []
+    taken: defaultdict[int, bool] = defaultdict(bool)
+    for item in sorted(found, key=lambda f: (f.start - f.end, f.start)):
+        if not any(taken[i] for i in range(item.start, item.end)):
+            chosen.append(item)
+            for i in range(item.start, item.end):
+                taken[i] = True
+    return sorted(chosen, key=lambda f: f.start)

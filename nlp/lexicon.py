@@ -1,0 +1,452 @@
+"""The lexicon: every word the reader knows, as data in ``lexicon/*.csv``.
+
+A radiologist adds a synonym, a cue or a whole finding by adding rows; no Python changes.
+``python -m nlp.lexicon check [DIR]`` names file, line and column of every mistake.
+
+Phrases are written in a small language that expands to word sequences:
+
+=============  ==================================================
+``word``       this word, in any case; plurals and hyphens are folded
+``a|b``        either word
+``@class``     any word or phrase of that class in ``words.csv``
+``slot?``      may be left out
+``<3>``        a gap of up to three words, not across punctuation
+=============  ==================================================
+
+The module is light: it loads neither spaCy nor pandas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import itertools
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from nlp.command import run_command
+from nlp.errors import LexiconError
+from nlp.schema import ASSERTIONS, COVID, Assertion
+
+DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "lexicon"
+GAP = re.compile(r"<(\d)>")
+MAX_PHRASES = 20_000
+
+Phrase = tuple[str, ...]
+"""Words in order. Where the row has a gap, it stands as ``<n>`` and alternatives as ``a|b|c``."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One lesion: a column of labels.csv."""
+
+    key: str
+    name: str
+    abbreviation: str
+    colour: str
+    definition: str
+    entails: tuple[str, ...]
+    radlex: str
+    dicom: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """A way to write a finding (``kind`` report), or words that look like one and are not (exclude)."""
+
+    finding: str
+    term: str
+    kind: Literal["report", "exclude"]
+    fuzzy: bool
+    assertion: Assertion | None
+    chest: bool
+    phrases: tuple[Phrase, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Cue:
+    """Words that decide an assertion, or that stop or disarm such words.
+
+    ``kind``: ``cue`` decides; ``pseudo`` looks like a cue and is none; ``terminate`` ends scopes;
+    ``past`` says that a finding was seen before; ``discard`` takes a finding out of the report (a definition, a
+    risk, an older examination that is only cited). ``reach`` limits the scope to so many words.
+    """
+
+    cue: str
+    kind: Literal["cue", "pseudo", "terminate", "past", "discard"]
+    assertion: Assertion | None
+    direction: Literal["forward", "backward", "both", "closing", "answer"]
+    reach: int | None
+    rule: str
+    phrases: tuple[Phrase, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Words that place a finding: modality, laterality, lobe, chest or outside of it."""
+
+    kind: Literal["modality", "laterality", "lobe", "chest", "outside"]
+    value: str
+    phrases: tuple[Phrase, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CovidTerm:
+    """COVID wording: the ``name`` of the disease, or words that settle a state beside or without it."""
+
+    kind: str
+    term: str
+    phrases: tuple[Phrase, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A report heading; ``reports`` is false where a finding named there is not one of this image."""
+
+    heading: str
+    section: str
+    reports: bool
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """All rows, checked and expanded. ``version`` is a hash of the files' contents."""
+
+    version: str
+    findings: tuple[Finding, ...]
+    terms: tuple[Term, ...]
+    cues: tuple[Cue, ...]
+    contexts: tuple[Context, ...]
+    covid: tuple[CovidTerm, ...]
+    sections: Mapping[str, Section]
+    spellings: Mapping[str, Phrase]
+    classes: Mapping[str, tuple[Phrase, ...]]
+    abbreviations: frozenset[str]
+    never_fuzzy: frozenset[str]
+
+    @cached_property
+    def finding_keys(self) -> tuple[str, ...]:
+        """Keys of the findings, in the order of their columns."""
+        return tuple(finding.key for finding in self.findings)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word that occurs in a phrase of the lexicon."""
+        entries = (*self.terms, *self.cues, *self.contexts, *self.covid)
+        phrases = [phrase for entry in entries for phrase in entry.phrases]
+        phrases += [phrase for members in self.classes.values() for phrase in members]
+        slots = [slot for phrase in phrases for slot in phrase if not GAP.fullmatch(slot)]
+        return frozenset(word for slot in slots for word in slot.split("|"))
+
+
+class Cell(NamedTuple):
+    """Where a value stands, for messages."""
+
+    file: str
+    line: int
+    column: str
+
+    def says(self, problem: str) -> str:
+        """The message form ``file:line:column: problem``."""
+        return f"{self.file}:{self.line}:{self.column}: {problem}"
+
+
+Row = dict[str, str]
+FILES: Mapping[str, tuple[str, ...]] = {
+    "findings.csv": ("key", "name", "abbreviation", "colour", "definition", "entails", "radlex", "dicom"),
+    "words.csv": ("class", "word", "note"),
+    "spellings.csv": ("written", "means", "note"),
+    "terms.csv": ("finding", "term", "kind", "fuzzy", "assertion", "chest", "note"),
+    "cues.csv": ("cue", "kind", "assertion", "direction", "reach", "rule", "note"),
+    "sections.csv": ("heading", "section", "reports", "note"),
+    "modalities.csv": ("term", "modality", "note"),
+    "anatomy.csv": ("term", "kind", "value", "note"),
+    "covid.csv": ("term", "kind", "note"),
+    "abbreviations.csv": ("abbreviation", "note"),
+    "never_fuzzy.csv": ("word", "note"),
+}
+COVID_KINDS = ("name", "ignore", "confirm", "suspect", "deny", "control", "other_disease")
+_FINDING_KEY = re.compile(r"[a-z][a-z0-9_]*")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_SLOT = re.compile(r"(@?[^\s|?@<>]+(\|@?[^\s|?@<>]+)*)(\?)?")
+
+
+def load_lexicon(folder: Path | None = None) -> Lexicon:
+    """Read, check and expand the lexicon.
+
+    Args:
+        folder: a folder with the lexicon files; by default the one that comes with the toolkit.
+
+    Raises:
+        LexiconError: with every mistake, each as ``file:line:column: problem``.
+    """
+    return _Loader(folder or DEFAULT_FOLDER).load()
+
+
+class _Loader:
+    """Reads the files and gathers every problem before giving up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[str] = []
+        self.classes: dict[str, tuple[Phrase, ...]] = {}
+        self.spellings: dict[str, Phrase] = {}
+        self.hash = hashlib.sha256()
+
+    def load(self) -> Lexicon:
+        """Load every file; raise when anything is wrong."""
+        tables = {name: list(self.rows(name)) for name in FILES}
+        if self.problems:
+            raise LexiconError(self.problems)
+        self.spellings = {r["written"].lower(): tuple(r["means"].lower().split()) for _, r in tables["spellings.csv"]}
+        self.load_classes(tables["words.csv"])
+        findings = [self.finding(cell, row) for cell, row in tables["findings.csv"]]
+        self.check_entails(tables["findings.csv"], [finding.key for finding in findings])
+        keys = {finding.key for finding in findings}
+        lexicon = Lexicon(
+            version=self.hash.hexdigest()[:12],
+            findings=tuple(findings),
+            terms=tuple(self.term(cell, row, keys) for cell, row in tables["terms.csv"]),
+            cues=tuple(self.cue(cell, row) for cell, row in tables["cues.csv"]),
+            contexts=tuple(self.contexts(tables)),
+            covid=tuple(self.covid(cell, row) for cell, row in tables["covid.csv"]),
+            sections=dict(self.section(cell, row) for cell, row in tables["sections.csv"]),
+            spellings=self.spellings,
+            classes=self.classes,
+            abbreviations=frozenset(r["abbreviation"].lower() for _, r in tables["abbreviations.csv"]),
+            never_fuzzy=frozenset(r["word"].lower() for _, r in tables["never_fuzzy.csv"]),
+        )
+        self.check_duplicates(tables)
+        if self.problems:
+            raise LexiconError(self.problems)
+        return lexicon
+
+    def rows(self, name: str) -> Iterator[tuple[Callable[[str], Cell], Row]]:
+        """The rows of one file, each with a function that names the cell of a column."""
+        path = self.folder / name
+        try:
+            data = path.read_bytes()
+            text = data.decode("utf-8-sig")
+        except OSError:
+            self.problems.append(f"{name}:1:-: the file is missing in {self.folder}")
+            return
+        except UnicodeDecodeError:
+            self.problems.append(f"{name}:1:-: the file is not UTF-8; save it as 'CSV UTF-8'")
+            return
+        self.hash.update(name.encode() + b"\0" + text.replace("\r\n", "\n").encode())
+        reader = csv.reader(text.splitlines())
+        header = [cell.strip() for cell in next(reader, [])]
+        wanted = FILES[name]
+        for column in wanted:
+            if column not in header and column != "note":
+                self.problems.append(f"{name}:1:{column}: this column is missing")
+        for column in header:
+            if column not in wanted:
+                known = ", ".join(wanted)
+                self.problems.append(f"{name}:1:{column}: unknown column; the columns are {known}")
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield from self.row(name, reader.line_num, header, cells)
+
+    def row(
+        self, name: str, line: int, header: list[str], cells: list[str]
+    ) -> Iterator[tuple[Callable[[str], Cell], Row]]:
+        """One row as a dictionary, or a problem when it has too many cells."""
+        if len(cells) > len(header):
+            extra = f"the row has {len(cells)} cells, the header {len(header)}; quote text that holds a comma"
+            self.problems.append(Cell(name, line, header[-1]).says(extra))
+            return
+        row = dict.fromkeys(FILES[name], "")
+        row.update({column: cell.strip() for column, cell in zip(header, cells, strict=False)})
+        yield (lambda column: Cell(name, line, column)), row
+
+    def wrong(self, cell: Cell, problem: str) -> None:
+        """Note a problem."""
+        self.problems.append(cell.says(problem))
+
+    def one_of(self, cell: Cell, value: str, allowed: Sequence[str]) -> None:
+        """Note a problem unless the value is allowed."""
+        if value not in allowed:
+            self.wrong(cell, f"must be {' or '.join(a or 'blank' for a in allowed)}; found {value!r}")
+
+    def phrases(self, cell: Cell, text: str) -> tuple[Phrase, ...]:
+        """Expand one phrase of the small language to word sequences."""
+        if not text:
+            self.wrong(cell, "is blank")
+            return ()
+        slots: list[list[Phrase]] = []
+        for slot in text.lower().split():
+            slots.append(self.slot(cell, slot))
+        has_gap = GAP.search(text) is not None
+        slots = [self.merged(options) if has_gap else list(dict.fromkeys(options)) for options in slots]
+        size = math.prod(max(1, len(options)) for options in slots)
+        if size > MAX_PHRASES:
+            self.wrong(cell, f"expands to {size} phrases; split the row (the limit is {MAX_PHRASES})")
+            return ()
+        joined = {tuple(itertools.chain.from_iterable(choice)) for choice in itertools.product(*slots)}
+        joined.discard(())
+        if any(GAP.fullmatch(p[0]) or GAP.fullmatch(p[-1]) for p in joined):
+            self.wrong(cell, "a gap cannot stand first or last")
+        return tuple(sorted(joined))
+
+    @staticmethod
+    def merged(options: list[Phrase]) -> list[Phrase]:
+        """Single words of one slot as one alternative ``a|b|c``: phrases with gaps become token patterns."""
+        single = sorted({option[0] for option in options if len(option) == 1})
+        return ([("|".join(single),)] if single else []) + [option for option in options if len(option) != 1]
+
+    def slot(self, cell: Cell, slot: str) -> list[Phrase]:
+        """The options of one slot."""
+        if GAP.fullmatch(slot):
+            return [(slot,)]
+        match = _SLOT.fullmatch(slot)
+        if not match:
+            self.wrong(cell, f"cannot read {slot!r}; see the phrase language in nlp/lexicon.py")
+            return []
+        options: list[Phrase] = []
+        for option in match.group(1).split("|"):
+            if option.startswith("@"):
+                if option[1:] not in self.classes:
+                    known = ", ".join(sorted(self.classes))
+                    self.wrong(cell, f"no class {option!r} in words.csv; the classes are {known}")
+                options.extend(self.classes.get(option[1:], ()))
+            else:
+                options.append(self.spellings.get(option, (option,)))
+        return [*options, ()] if match.group(3) else options
+
+    def load_classes(self, rows: Sequence[tuple[Callable[[str], Cell], Row]]) -> None:
+        """Classes may be used by classes further down."""
+        for cell, row in rows:
+            name = row["class"]
+            if not re.fullmatch(r"[a-z_]+", name):
+                self.wrong(cell("class"), f"a class name is lower-case letters and _; found {name!r}")
+            members = self.phrases(cell("word"), row["word"])
+            self.classes[name] = (*self.classes.get(name, ()), *members)
+
+    def finding(self, cell: Callable[[str], Cell], row: Row) -> Finding:
+        """One row of findings.csv."""
+        if not _FINDING_KEY.fullmatch(row["key"]) or row["key"] == COVID:
+            self.wrong(cell("key"), "must be lower-case letters, digits and _, and not covid19")
+        if not _COLOUR.fullmatch(row["colour"]):
+            self.wrong(cell("colour"), f"must be a colour like #1f77b4; found {row['colour']!r}")
+        for column in ("name", "abbreviation", "definition"):
+            if not row[column]:
+                self.wrong(cell(column), "is blank")
+        entails = tuple(key.strip() for key in row["entails"].split(";") if key.strip())
+        return Finding(**{k: v for k, v in row.items() if k != "entails"}, entails=entails)
+
+    def check_entails(self, rows: Sequence[tuple[Callable[[str], Cell], Row]], keys: Sequence[str]) -> None:
+        """``entails`` names other findings."""
+        for cell, row in rows:
+            for key in filter(None, (part.strip() for part in row["entails"].split(";"))):
+                if key not in keys or key == row["key"]:
+                    self.wrong(cell("entails"), f"no other finding {key!r} in findings.csv")
+
+    def term(self, cell: Callable[[str], Cell], row: Row, keys: set[str]) -> Term:
+        """One row of terms.csv."""
+        self.one_of(cell("finding"), row["finding"], (*sorted(keys), *([""] if row["kind"] == "exclude" else [])))
+        self.one_of(cell("kind"), row["kind"], ("report", "exclude"))
+        self.one_of(cell("fuzzy"), row["fuzzy"], ("yes", "no"))
+        self.one_of(cell("chest"), row["chest"], ("yes", "no"))
+        self.one_of(cell("assertion"), row["assertion"], ("", *ASSERTIONS))
+        return Term(
+            finding=row["finding"],
+            term=row["term"],
+            kind="exclude" if row["kind"] == "exclude" else "report",
+            fuzzy=row["fuzzy"] == "yes",
+            assertion=row["assertion"] or None,  # type: ignore[arg-type]
+            chest=row["chest"] == "yes",
+            phrases=self.phrases(cell("term"), row["term"]),
+        )
+
+    def cue(self, cell: Callable[[str], Cell], row: Row) -> Cue:
+        """One row of cues.csv."""
+        self.one_of(cell("kind"), row["kind"], ("cue", "pseudo", "terminate", "past", "discard"))
+        self.one_of(cell("direction"), row["direction"], ("forward", "backward", "both", "closing", "answer"))
+        self.one_of(cell("assertion"), row["assertion"], ASSERTIONS if row["kind"] == "cue" else ("",))
+        if row["reach"] and not row["reach"].isdigit():
+            self.wrong(cell("reach"), f"must be a number of words or blank; found {row['reach']!r}")
+        return Cue(
+            cue=row["cue"],
+            kind=row["kind"],  # type: ignore[arg-type]
+            assertion=row["assertion"] or None,  # type: ignore[arg-type]
+            direction=row["direction"],  # type: ignore[arg-type]
+            reach=int(row["reach"]) if row["reach"].isdigit() else None,
+            rule=row["rule"] or f"{row['assertion'] or row['kind']}_{row['direction']}",
+            phrases=self.phrases(cell("cue"), row["cue"]),
+        )
+
+    def contexts(self, tables: Mapping[str, Sequence[tuple[Callable[[str], Cell], Row]]]) -> Iterator[Context]:
+        """The rows of modalities.csv and anatomy.csv."""
+        for cell, row in tables["modalities.csv"]:
+            yield Context("modality", row["modality"], self.phrases(cell("term"), row["term"]))
+        kinds = ("laterality", "lobe", "chest", "outside")
+        for cell, row in tables["anatomy.csv"]:
+            self.one_of(cell("kind"), row["kind"], kinds)
+            if row["kind"] in ("laterality", "lobe") and not row["value"]:
+                self.wrong(cell("value"), "is blank")
+            phrases = self.phrases(cell("term"), row["term"])
+            yield Context(row["kind"], row["value"], phrases)  # type: ignore[arg-type]
+
+    def covid(self, cell: Callable[[str], Cell], row: Row) -> CovidTerm:
+        """One row of covid.csv."""
+        self.one_of(cell("kind"), row["kind"], COVID_KINDS)
+        return CovidTerm(row["kind"], row["term"], self.phrases(cell("term"), row["term"]))
+
+    def section(self, cell: Callable[[str], Cell], row: Row) -> tuple[str, Section]:
+        """One row of sections.csv, keyed by its heading in lower case."""
+        self.one_of(cell("reports"), row["reports"], ("yes", "no"))
+        for column in ("heading", "section"):
+            if not row[column]:
+                self.wrong(cell(column), "is blank")
+        return row["heading"].lower(), Section(row["heading"], row["section"], row["reports"] == "yes")
+
+    def check_duplicates(self, tables: Mapping[str, Sequence[tuple[Callable[[str], Cell], Row]]]) -> None:
+        """The same row twice is a mistake of a spreadsheet, and hides which one is meant."""
+        keys = {
+            "findings.csv": ("key",),
+            "words.csv": ("class", "word"),
+            "spellings.csv": ("written",),
+            "terms.csv": ("finding", "term"),
+            "cues.csv": ("cue", "direction"),
+            "sections.csv": ("heading",),
+            "modalities.csv": ("term",),
+            "anatomy.csv": ("term", "kind"),
+            "covid.csv": ("term",),
+            "abbreviations.csv": ("abbreviation",),
+            "never_fuzzy.csv": ("word",),
+        }
+        for name, columns in keys.items():
+            first: dict[tuple[str, ...], int] = {}
+            for cell, row in tables[name]:
+                key = tuple(row[column].lower() for column in columns)
+                line = cell(columns[-1]).line
+                if key in first:
+                    self.wrong(cell(columns[-1]), f"{' '.join(key)!r} stands in line {first[key]} already")
+                first.setdefault(key, line)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m nlp.lexicon check [DIR]``."""
+    parser = argparse.ArgumentParser(prog="python -m nlp.lexicon", description="Check the lexicon's CSV files.")
+    commands = parser.add_subparsers(dest="action", required=True)
+    check = commands.add_parser("check", help="name file, line and column of every mistake")
+    check.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: the toolkit's own lexicon")
+    return run_command(parser, lambda options: _check(options.folder), arguments)
+
+
+def _check(folder: Path | None) -> None:
+    lexicon = load_lexicon(folder)
+    counts = f"{len(lexicon.findings)} findings, {len(lexicon.terms)} terms, {len(lexicon.cues)} cues"
+    print(f"lexicon {lexicon.version} is good: {counts}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

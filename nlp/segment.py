@@ -1,0 +1,216 @@
+"""Segment: sentences, report sections, caption panels and dates of a text.
+
+All functions take a view (``nlp.normalise``) and return character ranges of it, which are those of the unaltered text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from nlp.lexicon import Section
+
+_BOUNDARY = re.compile(
+    r"""(?P<stop>[.!?][)\]"']*)(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\())
+      |(?P<quote>\s"\s+)
+      |(?P<line>\n)""",
+    re.VERBOSE,
+)
+_LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]*)\Z")
+_STARTS_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]\s|\d{1,2}[.)]\s|[A-Z][A-Za-z/ &,-]{1,40}:|\Z|\n)")
+_WRAP_WIDTH = 55
+_HEADING = re.compile(r"(?:\A|\n|[.!?;]\s|\s{2}|\"\s?)\s*(?:\d[.)]\s*)?([A-Za-z][A-Za-z/&, -]{1,45}?)\s*:")
+
+
+class Heading(NamedTuple):
+    """A report section that starts at a character."""
+
+    start: int
+    section: str
+    reports: bool
+
+
+class Panel(NamedTuple):
+    """A stretch of text that belongs to sub-figures; ``letters`` joined by ``;``."""
+
+    start: int
+    end: int
+    letters: str
+
+
+def sentences(view: str, abbreviations: frozenset[str]) -> list[tuple[int, int]]:
+    """Ranges of the sentences, in order; together they cover every visible character."""
+    ranges = []
+    start = 0
+    for match in _BOUNDARY.finditer(view):
+        kind = match.lastgroup
+        if kind == "stop":
+            if match.group() == "." or match.group()[0] == ".":
+                if _is_abbreviation(view, start, match.start(), abbreviations):
+                    continue
+        elif kind == "line" and not _ends_line(view, start, match.start()):
+            continue
+        if match.end() > start:
+            ranges.append((start, match.end()))
+        start = match.end()
+    if start < len(view):
+        ranges.append((start, len(view)))
+    return ranges
+
+
+def _is_abbreviation(view: str, start: int, stop: int, abbreviations: frozenset[str]) -> bool:
+    """Whether the full stop belongs to an abbreviation such as ``Fig.``"""
+    last = _LAST_WORD.search(view, max(start, stop - 12), stop)
+    return last is not None and last.group(1).lower().rstrip(".") in abbreviations
+
+
+def _ends_line(view: str, start: int, position: int) -> bool:
+    """Whether a line break ends a sentence, or only wraps a line."""
+    rest = view[position + 1 : position + 60]
+    if _STARTS_ITEM.match(rest):
+        return True
+    if rest.lstrip(" \t")[:1].islower():
+        return False
+    line_start = max(view.rfind("\n", 0, position), start - 1)
+    return position - line_start < _WRAP_WIDTH
+
+
+def headings(view: str, sections: Mapping[str, Section]) -> list[Heading]:
+    """The report headings that the lexicon knows, in order."""
+    if ":" not in view:
+        return []
+    found = []
+    for match in _HEADING.finditer(view):
+        section = sections.get(" ".join(match.group(1).lower().split()))
+        if section:
+            found.append(Heading(match.start(1), section.section, section.reports))
+    return found
+
+
+# ---- panels
+
+_LETTER = r"(?:\d{1,2})?[A-Ka-k]\d?"
+_JOIN = r"\s*(?:,\s*and|,|and|&|-|to|/|or)\s*"
+_LETTERS = rf"{_LETTER}(?:{_JOIN}(?:{_LETTER}|\d))*"
+_PAREN = re.compile(
+    rf"\(\s*(?:(?:fig(?:ure)?s?\.?|panels?|images?)\s*)?(?P<letters>{_LETTERS})\s*(?:,[^()]{{0,40}}|:[^()]{{0,40}})?\)"
+    r"|\(\s*(?P<place>top|bottom|upper|lower|left|right|middle|first|second|third)\s+(?:panel|row|image|column|figure)s?\s*\)",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    rf"(?:\A|(?<=[.;:)\n])|(?<=[.;:)]['\"]))\s*(?:fig(?:ure)?\.?\s*\d+\s*)?(?:panels?\s+|images?\s+)?"
+    rf"(?P<letters>[A-K]\d?(?:{_JOIN}(?:[A-K]\d?|\d))*)\s*(?:[.,:)]\s*(?=[A-Za-z(\d])|\s(?=[A-Z][a-z]))"
+    rf"|(?:\A|(?<=[.;:)\n]))\s*(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(])|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
+    r"|\b[Pp]anels?\s+(?P<named>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b"
+)
+_SPLIT = re.compile(rf"({_LETTER}|\d)|(-|to)", re.IGNORECASE)
+_NOT_A_LABEL = re.compile(r"(?:hepatitis|vitamin|type|influenza|group|stage|grade|class|virus|factor|protein|stanford)\s*\Z", re.IGNORECASE)
+
+
+class _Label(NamedTuple):
+    start: int
+    end: int
+    letters: str
+    bracketed: bool
+
+
+def panels(view: str) -> list[Panel]:
+    """The stretches of a caption that belong to lettered sub-figures.
+
+    A label may stand before its text (``(A) consolidation``) or after it (``consolidation (A)``); which of the
+    two is read off each label's neighbours. Text outside every stretch is shared by all panels.
+    """
+    labels = _labels(view)
+    if not labels:
+        return []
+    after = sum(_follows_its_text(view, label) for label in labels if label.bracketed)
+    bracketed = sum(label.bracketed for label in labels)
+    if bracketed and after * 2 > bracketed and bracketed == len(labels):
+        return _stretches_before(view, labels)
+    return [
+        Panel(label.start, following.start if following else len(view), label.letters)
+        for label, following in zip(labels, [*labels[1:], None], strict=True)
+    ]
+
+
+def _labels(view: str) -> list[_Label]:
+    found = []
+    for match in _PAREN.finditer(view):
+        letters = match.group("place") or expand_letters(match.group("letters"))
+        if not _NOT_A_LABEL.search(view, max(0, match.start() - 12), match.start()):
+            found.append(_Label(match.start(), match.end(), letters.lower() if match.group("place") else letters, True))
+    if any(c in view for c in ".,:);") or view[:2].isalpha():
+        for match in _BARE.finditer(view):
+            group = match.lastgroup or "letters"
+            start = match.start(group)
+            if not any(label.start <= start < label.end for label in found):
+                found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
+    return sorted(found)
+
+
+def _follows_its_text(view: str, label: _Label) -> bool:
+    """Whether the label closes a phrase: words before it, a mark, ``and`` or nothing behind it."""
+    before = view[max(0, label.start - 3) : label.start].rstrip()
+    behind = view[label.end : label.end + 5].lstrip()
+    if not before or before[-1] in ".:;":
+        return False
+    return not behind or behind[0] in ".,;" or behind.startswith("and ")
+
+
+def _stretches_before(view: str, labels: list[_Label]) -> list[Panel]:
+    """Stretches for labels that follow their text: from the last label or full stop to the label."""
+    stretches = []
+    last = 0
+    for label in labels:
+        stop = max(view.rfind(". ", last, label.start) + 1, last)
+        stretches.append(Panel(stop, label.end, label.letters))
+        last = label.end
+    return stretches
+
+
+def expand_letters(text: str) -> str:
+    """Letters of a label, ranges written out, in capitals.
+
+    >>> expand_letters("B-D and f")
+    'B;C;D;F'
+    """
+    letters: list[str] = []
+    ranging = False
+    for match in _SPLIT.finditer(text):
+        if match.group(2):
+            ranging = True
+            continue
+        label = match.group(1).upper()
+        if ranging and letters:
+            letters.extend(_between(letters[-1], label))
+        letters.append(label)
+        ranging = False
+    return ";".join(dict.fromkeys(letters))
+
+
+def _between(first: str, last: str) -> list[str]:
+    """Labels strictly between two: letters (A-D) or numbers behind one letter (A1-A3)."""
+    if len(first) == len(last) == 1 and first.isalpha() and last.isalpha():
+        return [chr(code) for code in range(ord(first) + 1, ord(last))]
+    if len(first) == 2 and last[-1:].isdigit() and first[1].isdigit():
+        return [f"{first[0]}{n}" for n in range(int(first[1]) + 1, int(last[-1]))]
+    return []
+
+
+_MONTH = r"(?:jan|feb|fab|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_TIME = re.compile(
+    rf"\b(?:{_MONTH}\s*\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}|days?\s+\d+|(?:\d+(?:st|nd|rd|th)|[a-z]+(?:th|rd|nd|st))\s+day"
+    r"|\d{1,2}[./]\d{1,2}[./]\d{2,4})\b",
+    re.IGNORECASE,
+)
+_CITED = re.compile(r"(?:dated|previous|prior|compared|comparison|since|from|of|born|until)\b[^.;]{0,40}\Z", re.IGNORECASE)
+
+
+def times(view: str) -> set[str]:
+    """The dates and days a caption shows; those of earlier, merely cited, examinations are left out."""
+    return {
+        " ".join(match.group().lower().split())
+        for match in _TIME.finditer(view)
+        if not _CITED.search(view, max(0, match.start() - 60), match.start())
+    }
