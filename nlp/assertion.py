@@ -71,6 +71,8 @@ class Words(NamedTuple):
     preposition: frozenset[str]
     after_closing: frozenset[str]
     new_subject: frozenset[str]
+    inside: frozenset[str]
+    auxiliary: frozenset[str]
 
 
 def word_classes(lexicon: Lexicon) -> Words:
@@ -115,6 +117,8 @@ class SentenceReader:
         breaks.update(self.label_ends())
         predicates = self.main_predicates()
         for first, second in zip(predicates, predicates[1:], strict=False):
+            if any(first < b <= second for b in breaks):
+                continue
             cut = self.cut_between(first, second)
             if cut is not None:
                 breaks.add(cut)
@@ -196,16 +200,38 @@ class SentenceReader:
             if isinstance(entry, Cue) and entry.kind == "terminate" and other.start >= found.end:
                 end = min(end, other.start)
                 break
+        end = self.end_of_bracket(found.end, end)
         if cue.assertion == "negated":
-            end = min(end, self.end_of_own_verb(found.end, end))
+            end = next((i for i in range(found.end, end) if self.words[i] in self.classes.predicate), end)
+        if cue.assertion in ("negated", "resolved") or cue.reach:
+            end = self.end_of_list(found, end)
         return min(end, found.end + cue.reach) if cue.reach else end
 
-    def end_of_own_verb(self, low: int, high: int) -> int:
-        """In "no effusion is seen, consolidation ..." the negation ends at the comma after its verb."""
-        verb = next((i for i in range(low, high) if self.words[i] in self.classes.predicate), None)
-        if verb is None:
-            return high
-        return next((i for i in range(verb, high) if self.words[i] in (",", "and")), high)
+    def end_of_bracket(self, low: int, high: int) -> int:
+        """A cue inside brackets, or before a colon, does not reach past it."""
+        depth = 0
+        for i in range(low, high):
+            word = self.words[i]
+            depth += (word == "(") - (word == ")")
+            if depth < 0 or (word == ":" and i > low):
+                return i
+        return high
+
+    def end_of_list(self, found: Found, high: int) -> int:
+        """The comma at which a list after a cue ends and another statement begins.
+
+        A comma goes on with the list when ``and`` or ``or`` closes it further on, or when nothing but bare nouns follow.
+        """
+        words = self.words
+        commas = [i for i in range(found.end, high) if words[i] == ","]
+        opens = found.start == self.clause(found.start)[0] and words[found.start] == "without"
+        for comma in commas:
+            rest = words[comma + 1 : high]
+            closed = any(word in ("or", "nor", "and", "/") for word in rest)
+            bare = not self.has_preposition(comma + 1, high) and not any(w in self.classes.predicate for w in rest)
+            if opens or not (closed or bare) or (found.entry.reach and "or" not in rest):  # type: ignore[union-attr]
+                return comma
+        return high
 
     def backward_start(self, found: Found, cue: Cue) -> int:
         """Start of the scope to the left: clause, bracket, terminator, or the comma of another statement."""
@@ -218,7 +244,20 @@ class SentenceReader:
         if cue.reach:
             low = max(low, found.start - cue.reach)
         low = max(low, self.open_bracket(low, found.start))
-        return self.walk_back(low, found.start)
+        if self.words[found.start] not in self.classes.auxiliary and self.words[found.start - 1 : found.start] != ["be"]:
+            low = max(low, self.telegraphic(low, found.start))
+        start = found.start
+        while start > low and self.words[start - 1] in self.classes.auxiliary:
+            start -= 1
+        return self.walk_back(low, start)
+
+    def telegraphic(self, low: int, high: int) -> int:
+        """"Crazy paving, consolidation absent": without a verb the cue belongs to the last item, unless a list is closed."""
+        comma = max((i for i in range(low, high) if self.words[i] == ","), default=None)
+        if comma is None or comma + 1 == high or not self.mention_in(comma + 1, high):
+            return low
+        listed = any(word in ("and", "or", "nor") for word in self.words[comma + 1 : high])
+        return low if listed else comma + 1
 
     def open_bracket(self, low: int, high: int) -> int:
         """Just after an unclosed bracket, else ``low``."""
@@ -292,7 +331,8 @@ class SentenceReader:
         """Weigh the cues that cover a mention: the nearest before it against the strongest after it."""
         term = mention.entry
         assert isinstance(term, Term)
-        covering = [s for s in scoped if s.low <= mention.start < s.high]
+        wall = self.taken_for_granted(mention)
+        covering = [s for s in scoped if s.low <= mention.start < s.high and (wall is None or s.start >= wall)]
         discard = next((s for s in covering if s.cue.kind == "discard"), None)
         if discard:
             return Decision(None, discard.cue.rule, discard)
@@ -308,6 +348,19 @@ class SentenceReader:
             return Decision(term.assertion, "term", chosen)
         return Decision(assertion, chosen.cue.rule, chosen)
 
+    def taken_for_granted(self, mention: Found) -> int | None:
+        """Where "within the" begins, in "no air bronchogram within the consolidation": no cue reaches in from before it."""
+        words = self.words
+        for i in range(mention.start - 1, max(mention.start - 4, 0) - 1, -1):
+            if words[i] in self.classes.inside:
+                return i
+            definite = words[i] in ("in", "of", "to") and i + 1 < mention.start
+            if words[i] == "in" and definite and words[i + 1] in self.classes.new_subject and i:
+                return i
+            if words[i] in (",", ";", "(", ":", "and", "or"):
+                return None
+        return None
+
     def nearest_before(self, mention: Found, covering: Sequence[Scoped]) -> Scoped | None:
         """The last cue before the mention; a hedge inside a negation counts as the negation."""
         cues = [s for s in covering if s.end <= mention.start and s.cue.kind == "cue" and s.low >= s.end]
@@ -316,9 +369,11 @@ class SentenceReader:
         nearest = max(cues, key=lambda s: s.start)
         for other in cues:
             gap = self.words[other.end : nearest.start]
-            if other.cue.assertion == "negated" and other.end <= nearest.start and len(gap) <= _NEAR:
-                if nearest.cue.assertion == "uncertain" and not {",", "but", "(", "with"} & set(gap):
-                    return other
+            if other.cue.assertion != "negated" or nearest.cue.assertion != "uncertain" or other.end > nearest.start:
+                continue
+            close = len(gap) <= _NEAR and not {",", "but", "(", "with"} & set(gap)
+            if close or self.words[nearest.start - 1] in ("or", "nor"):
+                return other
         return nearest
 
     def strongest_after(self, mention: Found, covering: Sequence[Scoped]) -> Scoped | None:

@@ -198,7 +198,7 @@ def _ignored(table: Table, columns: Columns, sample: Sample) -> list[str]:
 def _with_content(table: Table, index: int, cells: Sequence[str]) -> str:
     """A nameless column with something in it may be a text that was cut in two by its delimiter."""
     filled = sum(bool(cell.strip()) for cell in cells)
-    more = f" with {filled} values" if not table.header[index].strip() and filled else ""
+    more = f" (cells filled: {filled})" if not table.header[index].strip() and filled else ""
     return column_name(table.header, index) + more
 
 

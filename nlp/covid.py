@@ -38,7 +38,7 @@ def covid_hits(tokens: Tokens, found: Sequence[Found]) -> list[CovidHit]:
         around = frozenset(
             o.entry.kind  # type: ignore[union-attr]
             for o in items
-            if o is not item and o.start <= item.start and item.end <= o.end
+            if o is not item and o.entry.kind != "name" and o.start < item.end and item.start < o.end  # type: ignore[union-attr]
         )
         start, end = tokens.starts[item.start], tokens.ends[item.end - 1]
         hits.append(CovidHit(kind, start, end, item.entry.term, around))  # type: ignore[union-attr]
@@ -58,28 +58,30 @@ def _widest(items: Iterable[Found]) -> list[Found]:
 def covid_state(own: Sequence[CovidHit], shared: Sequence[CovidHit]) -> CovidState:
     """The state from the wording of a record's own panel and of the text it shares with other panels."""
     hits = (*own, *shared)
-    if not hits:
-        return "unstated"
+    kinds = {hit.kind for hit in hits}
+    named = [h for h in hits if h.kind == "name"]
     if own and any(h.kind == "control" for h in own) and not _named(own):
         return "control"
     if _other_disease_alone(own, shared):
         return "control"
-    named = [h for h in hits if h.kind == "name"]
-    if not named:
-        return "control" if any(h.kind == "control" for h in hits) else "unstated"
-    confirmed = any(h.kind == "confirm" for h in hits)
-    plain = [h for h in named if not h.other_kinds & {"suspect", "deny"}]
+    confirmed = any(h.kind == "confirm" and not h.other_kinds & {"deny", "suspect"} for h in hits)
+    if any(h.kind == "confirm" for h in hits if _touches(h, named) and "deny" not in h.other_kinds):
+        return "confirmed"
+    if not named or "control" in kinds:
+        return "control" if "control" in kinds else "unstated"
+    denied = [h for h in named if "deny" in h.other_kinds and "suspect" not in h.other_kinds]
+    if denied and ("other_disease" in kinds or len(denied) == len(named)):
+        return "suspected" if "suspect" in kinds and "other_disease" not in kinds else "control"
     if confirmed:
         return "confirmed"
-    if any(h.kind == "suspect" for h in hits) and not plain:
+    if "suspect" in kinds:
         return "suspected"
-    if any(h.kind == "suspect" for h in hits):
-        return "suspected"
-    if not plain:
-        return "control"
-    if any(h.kind == "deny" for h in hits) and len(plain) < len(named):
-        return "control"
-    return "confirmed"
+    return "control" if denied else "confirmed"
+
+
+def _touches(hit: CovidHit, named: Iterable[CovidHit]) -> bool:
+    """Whether a piece of wording holds a name of the disease."""
+    return any(hit.start < n.end and n.start < hit.end for n in named)
 
 
 def _named(hits: Iterable[CovidHit]) -> bool:

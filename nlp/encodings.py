@@ -33,10 +33,10 @@ def find_encoding(path: Path, asked: str | None = None) -> str:
         InputError: the codec asked for does not exist, or none was asked for and the file has neither
             a byte order mark nor is it strict UTF-8.
     """
-    if asked:
-        return _known_codec(asked)
     with path.open("rb") as handle:
         head = handle.read(4096)
+    if asked:
+        return _byte_order(_known_codec(asked), head)
     marked = next((codec for mark, codec in _MARKS if head.startswith(mark)), None)
     if marked:
         return marked
@@ -82,6 +82,13 @@ def _known_codec(asked: str) -> str:
     return "utf-8-sig" if name == "utf-8" else name
 
 
+def _byte_order(codec: str, head: bytes) -> str:
+    """UTF-16 without a mark needs its byte order; of ASCII letters, the high byte is 0."""
+    if codec != "utf-16" or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return codec
+    return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+
+
 def _question(path: Path, bad: int) -> str:
     header, window, line = _around(path, bad)
     rows = "\n".join(f"  {name:<8}  {_appearance(name, header, window)}" for name in CANDIDATES)
@@ -106,13 +113,11 @@ def _around(path: Path, bad: int) -> tuple[bytes, bytes, int]:
 
 
 def _appearance(codec: str, header: bytes, window: bytes) -> str:
-    shown = codec
-    if codec == "utf-16":
-        shown = "utf-16-le" if header[1:2] == b"\0" else "utf-16-be" if header[:1] == b"\0" else codec
+    decoder = codecs.getincrementaldecoder(_byte_order(codec, header))
     try:
-        text = codecs.getincrementaldecoder(shown)().decode(window)
-        first = codecs.getincrementaldecoder(shown)().decode(header).rstrip("\r\n\0")
-    except UnicodeDecodeError:
+        text = decoder().decode(window)
+        first = decoder().decode(header).rstrip("\r\n\0")
+    except UnicodeError:
         return "impossible: some bytes do not fit"
     strange = Counter(character for character in text if ord(character) > 127)
     most = sorted(character for character, _ in strange.most_common(_STRANGE_CHARACTERS))

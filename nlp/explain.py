@@ -17,8 +17,8 @@ from nlp.schema import COVID, COVID_CELL, STATE_CELL, State, record_state
 from nlp.write import replacing
 
 if TYPE_CHECKING:
+    from nlp.aggregate import Reading, Record
     from nlp.assertion import Mention
-    from nlp.aggregate import Reading
     from nlp.batch import Reader
     from nlp.lexicon import Finding, Lexicon
 
@@ -31,6 +31,8 @@ Span = tuple[int, int]
 def explain_text(text: str, reader: Reader, *, colour: bool = False) -> str:
     """Show every mention in a text with the term, rule, cue and scope behind it, then the states.
 
+    Mentions that do not count, such as those of the history section, come last with the rule that says so.
+
     Under each line of text ``=`` marks the mention, ``^`` its cue and ``.`` the rest of the cue's scope.
 
     Args:
@@ -38,15 +40,17 @@ def explain_text(text: str, reader: Reader, *, colour: bool = False) -> str:
     """
     reading = reader.read_text(text)
     lexicon = reader.lexicon
-    blocks = [_block(number, text, mention, lexicon, colour) for number, mention in _numbered(reading)]
+    blocks = [_block(text, mention, lexicon, colour) for mention in _in_order(reading.mentions)]
+    for mention in _in_order(reading.dropped):
+        blocks.append(f"not counted: {_block(text, mention, lexicon, colour)}")
     return "\n\n".join([*(blocks or ["no finding is mentioned"]), _states(reading, lexicon, colour)])
 
 
-def write_html(path: Path, captions: Iterable[tuple[str, str, Reading]], lexicon: Lexicon) -> None:
+def write_html(path: Path, captions: Iterable[tuple[str, str, Reading | Record]], lexicon: Lexicon) -> None:
     """Write one page with every caption highlighted; captions are taken one at a time.
 
     Args:
-        captions: image, caption and what was read in it.
+        captions: image, caption and what was read in it; a ``Record`` where the image has a panel of its own.
 
     Raises:
         OutputError: the page cannot be written; an older one is intact.
@@ -67,15 +71,15 @@ def highlighted(caption: str, mentions: Sequence[Mention], lexicon: Lexicon) -> 
     return "".join(_piece(caption[low:high], low, high, mentions, short) for low, high in pairwise(cuts))
 
 
-def _numbered(reading: Reading) -> list[tuple[int, Mention]]:
-    return list(enumerate(sorted(reading.mentions, key=lambda mention: mention.start), start=1))
+def _in_order(mentions: Iterable[Mention]) -> list[Mention]:
+    return sorted(mentions, key=lambda mention: (mention.start, mention.end))
 
 
-def _block(number: int, text: str, mention: Mention, lexicon: Lexicon, colour: bool) -> str:
+def _block(text: str, mention: Mention, lexicon: Lexicon, colour: bool) -> str:
     """One mention: headline, the text around it, marks under it, and why."""
     place = ", ".join(filter(None, _places(mention)))
     name = _painted(mention.finding, mention.finding, mention.assertion, lexicon, colour)
-    headline = f"{number}. {name}: {mention.assertion}" + (f"  ({place})" if place else "")
+    headline = f"{name}: {mention.assertion}" + (f"  ({place})" if place else "")
     shown, marks = _marked(text, mention)
     because = f"rule {mention.rule}" + (f", cue {_flat(mention.cue)!r}" if mention.cue else "")
     found = f"term {mention.term!r}, {mention.match}"
@@ -86,15 +90,16 @@ def _block(number: int, text: str, mention: Mention, lexicon: Lexicon, colour: b
 def _places(mention: Mention) -> tuple[str, ...]:
     panel = f"panel {mention.panel}" if mention.panel else ""
     lobes = mention.lobe.replace(";", ", ")
-    return panel, mention.section, mention.modality, mention.laterality, lobes
+    section = f"section {mention.section}" if mention.section else ""
+    return panel, section, mention.modality, mention.laterality, lobes
 
 
 def _marked(text: str, mention: Mention) -> tuple[str, str]:
     """The text around a mention and the line of marks under it."""
     marked = [(".", _scope(mention)), ("^", _cue(mention)), ("=", (mention.start, mention.end))]
     edges = [edge for _, span in marked if span for edge in span]
-    low = _word_start(text, max(0, min(edges) - 20, mention.start - _WIDTH))
-    high = min(len(text), max(edges) + 20, low + 2 * _WIDTH)
+    low = _whole_word(text, max(0, min(edges) - 20, mention.start - _WIDTH), -1)
+    high = _whole_word(text, min(len(text), max(edges) + 20, low + 2 * _WIDTH), 1)
     marks = [" "] * (high - low)
     for sign, span in marked:
         for place in range(*span) if span else ():
@@ -104,9 +109,10 @@ def _marked(text: str, mention: Mention) -> tuple[str, str]:
     return f"{before}{_flat(text[low:high])}{after}", (" " * len(before) + "".join(marks)).rstrip()
 
 
-def _word_start(text: str, place: int) -> int:
-    while place > 0 and text[place - 1].isalnum():
-        place -= 1
+def _whole_word(text: str, place: int, step: int) -> int:
+    """Move on until ``place`` cuts no word."""
+    while 0 < place < len(text) and text[place - 1].isalnum() and text[place].isalnum():
+        place += step
     return place
 
 
@@ -127,7 +133,7 @@ def _states(reading: Reading, lexicon: Lexicon, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def _mentioned(reading: Reading, lexicon: Lexicon) -> list[tuple[Finding, State]]:
+def _mentioned(reading: Reading | Record, lexicon: Lexicon) -> list[tuple[Finding, State]]:
     """The findings that are mentioned, each with its state over all its mentions."""
     states = [
         (finding, record_state(m.assertion for m in reading.mentions if m.finding == finding.key))
@@ -165,10 +171,12 @@ def _piece(text: str, low: int, high: int, mentions: Sequence[Mention], short: M
     cues = filter(None, map(_cue, mentions))
     if any(start <= low and high <= end for start, end in cues):
         html = f'<span class="cue">{html}</span>'
+    for assertion in sorted({mention.assertion for mention in inside if mention.finding != COVID}):
+        html = f'<span class="{assertion}">{html}</span>'
     for mention in inside:
         code = f"<sup>{escape(short[mention.finding])}</sup>" if high == mention.end else ""
         title = escape(_why(mention), quote=True)
-        html = f'<mark class="{css_class(mention.finding)} {mention.assertion}" title="{title}">{html}{code}</mark>'
+        html = f'<mark class="{css_class(mention.finding)}" title="{title}">{html}{code}</mark>'
     return html
 
 
@@ -177,8 +185,8 @@ def _why(mention: Mention) -> str:
     return f"{mention.finding}: {mention.assertion}; rule {mention.rule}{cue}; term {mention.term}"
 
 
-def _article(image: str, caption: str, reading: Reading, lexicon: Lexicon) -> str:
-    mentions = [mention for _, mention in _numbered(reading)]
+def _article(image: str, caption: str, reading: Reading | Record, lexicon: Lexicon) -> str:
+    mentions = _in_order(reading.mentions)
     reasons = "".join(
         f"<li>{escape(caption[mention.start : mention.end])}: {escape(_why(mention))}</li>"
         for mention in mentions
@@ -191,11 +199,11 @@ def _article(image: str, caption: str, reading: Reading, lexicon: Lexicon) -> st
     )
 
 
-def _chips(reading: Reading, lexicon: Lexicon) -> str:
+def _chips(reading: Reading | Record, lexicon: Lexicon) -> str:
     """The record's states in words."""
     items = [
         f'<li class="{css_class(finding.key)}"><span class="code">{escape(finding.abbreviation)}</span> '
-        f'<span class="{state}">{state}</span></li>'
+        f"{state}</li>"
         for finding, state in _mentioned(reading, lexicon)
     ]
     if reading.covid != "unstated":

@@ -83,7 +83,7 @@ def extract(
     from nlp.write import check_targets
 
     targets = name_targets(source, output, mentions)
-    check_targets(targets.files, source)
+    check_targets(targets.files, [html] if html else [], source)
     run = _prepare(source, targets.labels, columns or {}, encoding, lexicon, batch_rows, resume, tell)
     summary = Summary(run.lexicon.findings, files=[targets.labels, targets.mentions, targets.rejected])
     written = [_reported(job, progress) for job in _labelled(run, workers, summary)]

@@ -8,7 +8,6 @@ not know all become one placeholder, so that the vocabulary, and with it memory,
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -22,15 +21,17 @@ from nlp.lexicon import GAP, Context, CovidTerm, Cue, Lexicon, Phrase, Term
 from nlp.normalise import SOFT_HYPHEN
 
 UNKNOWN = "_"
-NUMBER = "0"
+NUMBER = "#"
 QUESTION = "questionmark"
 PUNCTUATION = frozenset(",;:.()/+=-")
 
 _WORD = rf"[^\W\d_]+(?:{SOFT_HYPHEN}+[^\W\d_]+)*(?:'[a-z]+)?"
 _TOKEN = re.compile(rf"{_WORD}|\d+(?:[.,/]\d+)*|\S")
+_CAMEL = re.compile(r"([A-Za-z]?[a-z]{2,})([A-Z]{2,}s?)")
 _MIN_FUZZY = 6
 _TWO_EDITS_FROM = 9
 _MIN_GLUED = 11
+_MIN_GLUE = 5
 _CACHE_LIMIT = 500_000
 
 Entry = Term | Cue | Context | CovidTerm
@@ -72,19 +73,18 @@ class Finder:
         self.phrases = PhraseMatcher(vocab, attr="ORTH")
         self.finding_patterns = Matcher(vocab)
         self.covid_patterns = Matcher(vocab)
+        self.negations = [c.cue for c in lexicon.cues if c.assertion == "negated" and " " not in c.cue and c.direction == "forward"]
         self._add_entries()
         report_terms = [term for term in lexicon.terms if term.kind == "report"]
         names = [term for term in lexicon.covid if term.kind in ("name", "control")]
         self.finding_anchors = anchors(phrase for term in report_terms for phrase in term.phrases)
         self.covid_anchors = anchors(phrase for term in names for phrase in term.phrases)
         self.covid_words = anchors(phrase for term in lexicon.covid for phrase in term.phrases)
-        self.pattern_words = anchors(
-            phrase for term in report_terms for phrase in term.phrases if _has_gap(phrase)
-        )
-        self.fuzzy_words = sorted(
-            {w for t in report_terms if t.fuzzy for p in t.phrases for s in p for w in s.split("|") if len(w) >= _MIN_FUZZY}
-        )
-        glue = sorted({w for t in report_terms for p in t.phrases for s in p for w in s.split("|") if len(w) >= 3}, key=len)
+        self.pattern_words = self._pattern_gate()
+        words = {w for t in report_terms if t.fuzzy for p in t.phrases for s in p for w in s.split("|")}
+        glued_words = {written for written, means in lexicon.spellings.items() if means and words.issuperset(means)}
+        self.fuzzy_words = sorted(w for w in words | glued_words if len(w) >= _MIN_FUZZY)
+        glue = sorted({w for t in report_terms for p in t.phrases for s in p for w in s.split("|") if len(w) >= _MIN_GLUE}, key=len)
         self._glued = re.compile("|".join(map(re.escape, reversed(glue))))
         self._folded: dict[str, tuple[Part, ...]] = {}
 
@@ -95,13 +95,25 @@ class Finder:
         for number, entry in enumerate(entries):
             key = f"{type(entry).__name__}:{number}"
             self.entries[self.vocab.strings.add(key)] = entry
-            plain = [Doc(self.vocab, words=list(phrase)) for phrase in entry.phrases if not _has_gap(phrase)]
+            folded = {tuple("|".join(map(self._singular, slot.split("|"))) for slot in phrase) for phrase in entry.phrases}
+            plain = [Doc(self.vocab, words=list(phrase)) for phrase in folded if not _has_gap(phrase)]
             if plain:
                 self.phrases.add(key, plain)
-            patterns = [_token_pattern(phrase) for phrase in entry.phrases if _has_gap(phrase)]
+            patterns = [_token_pattern(phrase, self.negations) for phrase in folded if _has_gap(phrase)]
             if patterns:
                 matcher = self.covid_patterns if isinstance(entry, CovidTerm) else self.finding_patterns
                 matcher.add(key, patterns)
+
+    def _pattern_gate(self) -> frozenset[str]:
+        """Words without which no pattern with a gap can match: the Matcher is slower than the PhraseMatcher."""
+        gaps = [(t, p) for t in self.lexicon.terms for p in t.phrases if _has_gap(p)]
+        report = anchors(phrase for term, phrase in gaps if term.kind == "report")
+        excluded = [max((s.split("|") for s in phrase), key=len) for term, phrase in gaps if term.kind == "exclude"]
+        return report.union(map(self._singular, (word for slot in excluded for word in slot)))
+
+    def _singular(self, word: str) -> str:
+        """The singular, where the lexicon has both forms."""
+        return next((form for form in reversed(_singulars(word)) if form in self.lexicon.words), word)
 
     def tokens(self, text: str) -> Tokens:
         """Cut and fold a sentence (a view: see ``nlp.normalise``)."""
@@ -161,6 +173,11 @@ class Finder:
         known = self._known(word)
         if known is not None:
             return _align(known, word, length)
+        camel = _CAMEL.fullmatch(raw)
+        if camel:
+            first, second = camel.groups()
+            moved = (part._replace(start=part.start + len(first), end=part.end + len(first)) for part in self.fold(second))
+            return (*self.fold(first), *moved)
         if len(word) >= _MIN_GLUED and len(word) == length:
             glued = self._unglue(word)
             if glued:
@@ -174,14 +191,13 @@ class Finder:
             if form in spellings:
                 return spellings[form]
             if form in words:
-                return (form,)
+                return (self._singular(form),)
         return None
 
     def _unglue(self, word: str) -> tuple[Part, ...]:
-        """Split words that were printed without blanks, where two neighbours or one long word are known."""
+        """Split words that were printed without blanks; short words are too often part of others."""
         hits = [(match.group(), match.start(), match.end()) for match in self._glued.finditer(word)]
-        neighbours = any(first[2] == second[1] for first, second in zip(hits, hits[1:], strict=False))
-        if not neighbours and not any(len(hit[0]) >= _MIN_GLUED for hit in hits):
+        if not hits:
             return ()
         parts: list[Part] = []
         end = 0
@@ -202,7 +218,8 @@ class Finder:
                 best = process.extractOne(form, self.fuzzy_words, scorer=OSA.distance, score_cutoff=edits)
                 if best and best[0][0] == form[0] and form not in self.lexicon.never_fuzzy:
                     score = round(100 * (1 - best[1] / max(len(form), len(best[0]))), 1)
-                    return (Part(best[0], 0, length, score),)
+                    means = self.lexicon.spellings.get(best[0], (best[0],))
+                    return tuple(Part(part, 0, length, score) for part in means)
         return (Part(word if len(word) == 1 else UNKNOWN, 0, length, 100),)
 
 
@@ -223,9 +240,9 @@ def _has_gap(phrase: Phrase) -> bool:
     return any(GAP.fullmatch(slot) for slot in phrase)
 
 
-def _token_pattern(phrase: Phrase) -> list[dict[str, object]]:
-    """A phrase with gaps as spaCy token pattern; a gap does not cross punctuation."""
-    between: dict[str, object] = {"ORTH": {"NOT_IN": [",", ";", ":", "(", ")", "."]}, "OP": "?"}
+def _token_pattern(phrase: Phrase, negations: Sequence[str]) -> list[dict[str, object]]:
+    """A phrase with gaps as spaCy token pattern; a gap crosses neither punctuation nor a negation."""
+    between: dict[str, object] = {"ORTH": {"NOT_IN": [",", ";", ":", "(", ")", ".", *negations]}, "OP": "?"}
     pattern: list[dict[str, object]] = []
     for slot in phrase:
         gap = GAP.fullmatch(slot)
@@ -277,12 +294,12 @@ def _is_dash(text: str, position: int) -> bool:
 
 
 def longest(found: Iterable[Found]) -> list[Found]:
-    """Drop what lies inside, or overlaps, something longer; the earlier wins among equals. Sorted by place."""
+    """Drop what overlaps something longer; the earlier wins among equals, and equal places all stay. Sorted by place."""
     chosen: list[Found] = []
-    taken: defaultdict[int, bool] = defaultdict(bool)
+    taken: dict[int, tuple[int, int]] = {}
     for item in sorted(found, key=lambda f: (f.start - f.end, f.start)):
-        if not any(taken[i] for i in range(item.start, item.end)):
+        place = (item.start, item.end)
+        if all(taken.get(i, place) == place for i in range(item.start, item.end)):
             chosen.append(item)
-            for i in range(item.start, item.end):
-                taken[i] = True
+            taken.update(dict.fromkeys(range(item.start, item.end), place))
     return sorted(chosen, key=lambda f: f.start)

@@ -16,6 +16,8 @@ PAPER, NIGHT = "#ffffff", "#14181d"
 COVID_COLOUR, COVID_CODE = "#c62828", "CVD19"
 LEAST_CONTRAST = 4.5
 """WCAG 2 level AA for text."""
+TINT = 0.1
+"""How much of its finding's colour the background of a mention takes."""
 
 PAGE_END = "</main>\n</body>\n</html>\n"
 
@@ -33,11 +35,11 @@ h2 { font-size: .95rem; margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 header ul, .states { display: flex; flex-wrap: wrap; gap: .35rem .9rem; list-style: none; margin: .6rem 0; padding: 0; }
 article { border-top: 1px solid var(--line); padding: 1rem 0 .75rem; }
 .caption { margin: .5rem 0; white-space: pre-wrap; overflow-wrap: anywhere; }
-mark { background: none; color: inherit; border-bottom: 2px solid var(--finding); font-weight: 600; padding: 0 .1em; }
+mark { background: var(--tint); color: inherit; border-radius: .15em .15em 0 0;
+  border-bottom: 2px solid var(--finding); font-weight: 600; padding: 0 .1em; }
 mark sup, .code { color: var(--finding); font-size: .72em; font-weight: 700; line-height: 1; margin-left: .15em; }
 .negated, .resolved { text-decoration: line-through; text-decoration-thickness: 2px; }
 .uncertain { text-decoration: underline wavy; text-underline-offset: .3em; }
-mark sup { display: inline-block; text-decoration: none; }
 .cue { border: 1px dashed var(--soft); border-radius: .2em; padding: 0 .15em; }
 .states { font-size: .875rem; margin: .35rem 0; }
 summary { color: var(--soft); cursor: pointer; font-size: .875rem; }
@@ -70,19 +72,24 @@ def css_class(finding: str) -> str:
 
 
 def readable(colour: str, background: str) -> str:
-    """The nearest lightness of ``colour`` that can be read as text on ``background``.
+    """The nearest lightness of a finding's colour that can be read on its own tint of the background.
 
     >>> readable("#1f6fd6", "#ffffff"), readable("#ffff00", "#ffffff")
-    ('#1f6fd6', '#7a7a00')
+    ('#1e6acd', '#707000')
     """
-    if contrast(colour, background) >= LEAST_CONTRAST:
-        return colour
     hue, lightness, saturation = colorsys.rgb_to_hls(*_channels(colour))
     step = -0.01 if _luminance(background) > 0.5 else 0.01
-    while contrast(colour, background) < LEAST_CONTRAST:  # black on paper and white on night always pass
+    while contrast(colour, tinted(colour, background)) < LEAST_CONTRAST:  # ends: black on white always passes
         lightness = min(1.0, max(0.0, lightness + step))
         colour = _hex(colorsys.hls_to_rgb(hue, lightness, saturation))
     return colour
+
+
+def tinted(colour: str, background: str) -> str:
+    """The background of a mention."""
+    pairs = zip(_channels(colour), _channels(background), strict=True)
+    red, green, blue = (TINT * mine + (1 - TINT) * under for mine, under in pairs)
+    return _hex((red, green, blue))
 
 
 def contrast(first: str, second: str) -> float:
@@ -94,9 +101,14 @@ def contrast(first: str, second: str) -> float:
 def _colours(lexicon: Lexicon) -> str:
     """One rule for each finding and theme."""
     pairs = [(finding.key, finding.colour) for finding in lexicon.findings] + [(COVID, COVID_COLOUR)]
-    light = "".join(f".{css_class(key)} {{ --finding: {readable(c, PAPER)}; }}\n" for key, c in pairs)
-    dark = "".join(f".{css_class(key)} {{ --finding: {readable(c, NIGHT)}; }}\n" for key, c in pairs)
+    light = "".join(_colour_rule(key, colour, PAPER) for key, colour in pairs)
+    dark = "".join(_colour_rule(key, colour, NIGHT) for key, colour in pairs)
     return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+
+
+def _colour_rule(finding: str, colour: str, background: str) -> str:
+    text = readable(colour, background)
+    return f".{css_class(finding)} {{ --finding: {text}; --tint: {tinted(text, background)}; }}\n"
 
 
 def _legend(lexicon: Lexicon) -> str:

@@ -1,7 +1,8 @@
 """Finished batches as files, so that a run that was killed can go on where it stood.
 
-``<labels>.parts/`` holds one file per batch (labels, then mentions, as Arrow streams), the rows rejected so
-far and a manifest of what they were made from. A part appears by renaming: it is whole or absent.
+``<labels>.parts/`` holds one file per batch (labels, then mentions, as Arrow streams), the rows rejected
+so far and a manifest of what they were made from. A part appears by renaming, whole, and ends in a digest of
+its content: one that was damaged since is made again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,6 +22,7 @@ from nlp.write import flush_folder, flush_to_disk, writing
 
 _LOG = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
+_DIGEST_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,12 @@ class Parts:
     def holds(self, index: int, records: pa.RecordBatch) -> bool:
         """Whether the part of these records is there and whole."""
         try:
-            labels, _ = read_part(self.path(index))
-        except (OSError, pa.ArrowException):
+            content = self.path(index).read_bytes()
+        except OSError:
             return False
+        if _digest(memoryview(content)[:-_DIGEST_SIZE]) != content[-_DIGEST_SIZE:]:
+            return False
+        labels, _ = read_part(self.path(index))
         return bool(labels.column("image").equals(records.column("image")))
 
     def remove(self) -> None:
@@ -103,25 +109,29 @@ def write_part(path: Path, labels: pa.RecordBatch, mentions: pa.RecordBatch) -> 
         OutputError: disk full or the like.
     """
     draft = path.with_suffix(".tmp")
+    content = pa.BufferOutputStream()
+    for batch in (labels, mentions):
+        with pa.ipc.new_stream(content, batch.schema) as stream:
+            stream.write_batch(batch)
+    whole = content.getvalue()
     with writing(path):
         with draft.open("wb") as handle:
-            for batch in (labels, mentions):
-                with pa.ipc.new_stream(handle, batch.schema) as stream:
-                    stream.write_batch(batch)
+            handle.write(whole)
+            handle.write(_digest(whole))
             flush_to_disk(handle)
         draft.replace(path)
         flush_folder(path.parent)
 
 
 def read_part(path: Path) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Labels and mentions of one part.
-
-    Raises:
-        OSError, pa.ArrowException: it is absent or damaged.
-    """
+    """Labels and mentions of one part."""
     with pa.OSFile(str(path)) as handle:
         labels, mentions = (pa.ipc.open_stream(handle).read_all().combine_chunks() for _ in range(2))
     return _one_batch(labels), _one_batch(mentions)
+
+
+def _digest(content: Any) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST_SIZE).digest()
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -17,8 +17,8 @@ from nlp.schema import MENTION_COLUMNS, label_columns
 from nlp.write import csv_lines, replacing, table_writer
 
 if TYPE_CHECKING:
+    from nlp.aggregate import Reading
     from nlp.batch import Reader
-    from nlp.explain import Reading
     from nlp.summary import Summary
     from nlp.tables import Rejected
 

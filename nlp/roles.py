@@ -72,4 +72,5 @@ def covid_cell(value: str) -> str | None:
     ('1', '0', '', None)
     """
     plain = value.strip().casefold()
-    return COVID_VALUES.get(plain, COVID_VALUES.get(re.sub(r"[\s_-]", "", plain)))
+    joined = re.sub(r"[\s_-]", "", plain) or plain  # a lone dash is not a blank
+    return COVID_VALUES.get(plain, COVID_VALUES.get(joined))

@@ -20,7 +20,11 @@ _BOUNDARY = re.compile(
 _LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]*)\Z")
 _STARTS_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]\s|\d{1,2}[.)]\s|[A-Z][A-Za-z/ &,-]{1,40}:|\Z|\n)")
 _WRAP_WIDTH = 55
-_HEADING = re.compile(r"(?:\A|\n|[.!?;]\s|\s{2}|\"\s?)\s*(?:\d[.)]\s*)?([A-Za-z][A-Za-z/&, -]{1,45}?)\s*:")
+_HEADING = re.compile(
+    r"(?:\A|\n|[.!?;:]\s|\s{2}|\"\s?)\s*(?:\d[.)]\s*)?(?P<name>[A-Za-z][A-Za-z/&, -]{1,45}?)\s*:"
+    r"|(?:\A|\n)[ \t]*(?P<line>[A-Za-z][A-Za-z/&, -]{1,45}?)[ \t]*(?:\.(?=\s)|(?=\n))"
+)
+_SECTION_END = re.compile(r"\n\s*\n|\n\s*\d{1,2}[.)]\s|(?:\n|[.?!]\s+)\s*[A-Za-z][A-Za-z/ -]{1,40}:")
 
 
 class Heading(NamedTuple):
@@ -77,15 +81,22 @@ def _ends_line(view: str, start: int, position: int) -> bool:
 
 
 def headings(view: str, sections: Mapping[str, Section]) -> list[Heading]:
-    """The report headings that the lexicon knows, in order."""
-    if ":" not in view:
+    """The report headings that the lexicon knows, in order.
+
+    A section that reports nothing (indication, technique) also ends at a blank line, a numbered item or any other heading.
+    """
+    if ":" not in view and "\n" not in view:
         return []
     found = []
     for match in _HEADING.finditer(view):
-        section = sections.get(" ".join(match.group(1).lower().split()))
+        group = match.lastgroup or "name"
+        section = sections.get(" ".join(match.group(group).lower().split()))
         if section:
-            found.append(Heading(match.start(1), section.section, section.reports))
-    return found
+            found.append(Heading(match.start(group), section.section, section.reports))
+            end = None if section.reports else _SECTION_END.search(view, match.end())
+            if end:
+                found.append(Heading(end.start() + 1, "", True))
+    return sorted(found)
 
 
 # ---- panels

@@ -31,22 +31,27 @@ class TableWriter(Protocol):
         """Write what is left, such as a Parquet footer."""
 
 
-def check_targets(targets: Sequence[Path], source: Path | None = None) -> None:
+def check_targets(tables: Sequence[Path], others: Sequence[Path], source: Path) -> None:
     """Refuse before any work is done what could not be written after it.
+
+    Args:
+        tables: results whose suffix says their format; ``others`` have any.
 
     Raises:
         OutputError: an unknown suffix, no such folder, a folder in the place of a file, two results in
             one file, or a result that would replace the input.
     """
+    for table in tables:
+        if table.suffix.lower() not in SUFFIXES:
+            raise OutputError(f"{table} must end in {' or '.join(SUFFIXES)}")
+    targets = [*tables, *others]
     for target in targets:
-        if target.suffix.lower() not in SUFFIXES:
-            raise OutputError(f"{target} must end in {' or '.join(SUFFIXES)}")
         if target.is_dir():
             raise OutputError(f"{target} is a folder; give the name of a file")
         if not target.parent.is_dir():
             raise OutputError(f"{target} cannot be written: there is no folder {target.parent}")
-        if source and target.resolve() == source.resolve():
-            raise OutputError(f"{target} is the input; it is never replaced: choose another name with -o")
+        if target.resolve() == source.resolve():
+            raise OutputError(f"{target} is the input, which is never replaced: choose another name")
     if len({target.resolve() for target in targets}) < len(targets):
         raise OutputError(f"two results would go to one file: {', '.join(map(str, targets))}")
 
