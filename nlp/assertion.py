@@ -18,6 +18,7 @@ from nlp.lexicon import Context, CovidTerm, Cue, Lexicon, Term
 from nlp.schema import Assertion
 
 _STRENGTH = {"resolved": 3, "negated": 2, "uncertain": 1, "present": 0}
+_COMMAS = (",", "-")
 _ANSWER_MARKS = frozenset(":=-(")
 _NEAR = 4
 
@@ -113,7 +114,7 @@ class SentenceReader:
     def clause_breaks(self) -> list[int]:
         """Token numbers at which a new clause starts."""
         words = self.words
-        breaks = {i + 1 for i, word in enumerate(words) if word in (";", "-")}
+        breaks = {i + 1 for i, word in enumerate(words) if word == ";"}
         breaks.update(self.label_ends())
         predicates = self.main_predicates()
         for first, second in zip(predicates, predicates[1:], strict=False):
@@ -202,7 +203,10 @@ class SentenceReader:
                 break
         end = self.end_of_bracket(found.end, end)
         if cue.assertion == "negated":
-            end = next((i for i in range(found.end, end) if self.words[i] in self.classes.predicate), end)
+            verb = found.end
+            while verb < end and (self.words[verb] in self.classes.auxiliary or self.words[verb] == "there"):
+                verb += 1
+            end = next((i for i in range(verb, end) if self.words[i] in self.classes.predicate), end)
         if cue.assertion in ("negated", "resolved") or cue.reach:
             end = self.end_of_list(found, end)
         return min(end, found.end + cue.reach) if cue.reach else end
@@ -223,7 +227,7 @@ class SentenceReader:
         A comma goes on with the list when ``and`` or ``or`` closes it further on, or when nothing but bare nouns follow.
         """
         words = self.words
-        commas = [i for i in range(found.end, high) if words[i] == ","]
+        commas = [i for i in range(found.end, high) if words[i] in _COMMAS]
         opens = found.start == self.clause(found.start)[0] and words[found.start] == "without"
         for comma in commas:
             rest = words[comma + 1 : high]
@@ -277,7 +281,7 @@ class SentenceReader:
         for i in range(high - 1, low - 1, -1):
             if words[i] == "and" and self.opens_new_subject(i + 1, high):
                 return i + 1
-            if words[i] != ",":
+            if words[i] not in _COMMAS:
                 continue
             after = words[i + 1 : end]
             if after and not self.continues(low, i, end):
@@ -296,9 +300,9 @@ class SentenceReader:
         if not self.mention_in(comma + 1, end) and all(w in self.classes.preposition or w == "_" for w in words[comma + 1 : end][:1]):
             if words[comma + 1] in self.classes.preposition:
                 return True
-        previous = max((i for i in range(low, comma) if words[i] == ","), default=low - 1)
+        previous = max((i for i in range(low, comma) if words[i] in _COMMAS), default=low - 1)
         verbs = self.classes.predicate
-        bare = not self.has_preposition(previous + 1, comma) and not any(w in verbs for w in words[previous + 1 : comma])
+        bare = not self.has_preposition(previous + 2, comma) and not any(w in verbs for w in words[previous + 1 : comma])
         return bare
 
     def opens_new_subject(self, low: int, high: int) -> bool:
@@ -340,6 +344,9 @@ class SentenceReader:
         after = self.strongest_after(mention, covering)
         chosen = choose(before, after)
         if chosen is None:
+            frame = self.earlier_examination(mention)
+            if frame:
+                return Decision(None, "earlier_examination", frame)
             return Decision(term.assertion or "present", "term" if term.assertion else "stated", None)
         assertion = chosen.cue.assertion or "present"
         if assertion == "negated" and self.seen_before(mention, chosen):
@@ -347,6 +354,15 @@ class SentenceReader:
         if assertion == "present" and term.assertion:
             return Decision(term.assertion, "term", chosen)
         return Decision(assertion, chosen.cue.rule, chosen)
+
+    def earlier_examination(self, mention: Found) -> Scoped | None:
+        """"In the previous examination, ...": what such a clause states is of that examination, and only cited."""
+        low, high = self.clause(mention.start)
+        for found in self.cues:
+            cue = found.entry
+            if isinstance(cue, Cue) and cue.rule == "earlier_examination" and low <= found.start <= low + 1 < mention.start:
+                return Scoped(cue, found.start, found.end, found.end, high)
+        return None
 
     def taken_for_granted(self, mention: Found) -> int | None:
         """Where "within the" begins, in "no air bronchogram within the consolidation": no cue reaches in from before it."""
@@ -400,7 +416,7 @@ class SentenceReader:
     def glossary(self) -> set[Found]:
         """Mentions that only explain an abbreviation: "GGO, ground-glass opacity" or "GGO = ..."."""
         words = self.words
-        found: set[Found] = set()
+        found = {m for m in self.mentions if m.start > 1 and words[m.start - 1] == "=" and self.ends_entry(m.end)}
         for short in self.mentions:
             for full in self.mentions:
                 gap = words[short.end : full.start]
