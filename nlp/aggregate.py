@@ -51,6 +51,9 @@ EMPTY = Reading((), (), (), 0, ())
 
 def of_panel(reading: Reading, panel: str) -> Record:
     """The part of a reading that is about one panel (blank: the record has no letter)."""
+    if not panel and not reading.panels:
+        covid = covid_state((), [hit for _, hit in reading.hits]) if reading.hits else "unstated"
+        return Record(reading.mentions, covid, reading.ambiguous)
     wanted = _letters(panel)
     known = {_plain(letter) for letter in reading.panels}
     if not wanted and len(reading.panels) == 1:

@@ -30,6 +30,7 @@ class Mention(NamedTuple):
     assertion: Assertion
     start: int
     end: int
+    text: str
     panel: str
     section: str
     modality: str

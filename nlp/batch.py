@@ -110,14 +110,12 @@ class Reader:
             return True
         if len(idle) > _CACHE_LIMIT:
             idle.clear()
-        relevant = False
         for chunk in chunks:
             if chunk not in idle:
                 if self.finder.is_relevant(chunk, wanted):
-                    relevant = True
-                else:
-                    idle.add(chunk)
-        return not relevant
+                    return False
+                idle.add(chunk)
+        return True
 
     def read_sentence(self, sentence: str) -> SentenceReading:
         """The reading of a sentence, from memory where it was read before."""
@@ -168,6 +166,7 @@ class Reader:
             assertion=decision.assertion or "present",
             start=start,
             end=end,
+            text=sentence[start:end],
             panel="",
             section="",
             modality=places[0],
@@ -201,8 +200,9 @@ class Reader:
         for (start, _), reading in zip(ranges, readings, strict=True):
             for local in reading.mentions:
                 at = start + local.mention.start
-                section = _section_at(sections, at, view)
-                mention = self._move(text, local.mention, start, _panel_at(stretches, at), section, modality)
+                section = _section_at(sections, at, view) if sections else None
+                panel = _panel_at(stretches, at) if stretches else ""
+                mention = _moved(text, local.mention, start, panel, section.section if section else "", modality)
                 if not local.reported:
                     dropped.append(mention)
                 elif section and not section.reports:
@@ -217,30 +217,12 @@ class Reader:
                 if not (section and not section.reports and section.section in ("comparison", "glossary")):
                     hits.append((_panel_at(stretches, moved.start), moved))
             modality = reading.modality or modality
-        kept.extend(_covid_mentions(text, hits))
-        kept.sort(key=lambda m: (m.start, m.end, m.finding))
+        if hits:
+            kept.extend(_covid_mentions(text, hits))
+        kept.sort(key=_place)
         letters = dict.fromkeys(letter for stretch in stretches for letter in stretch.letters.split(";"))
-        count = len(times(view)) if kept and not sections else 0
+        count = len(times(view)) if kept and not sections and len(letters) < 2 else 0
         return Reading(tuple(kept), tuple(hits), tuple(letters), count, tuple(dropped))
-
-    def _move(
-        self, text: str, mention: Mention, offset: int, panel: str, section: Heading | None, modality: str
-    ) -> Mention:
-        has_cue = mention.cue_start is not None and mention.cue_end is not None
-        cue_start = offset + mention.cue_start if mention.cue_start is not None else None
-        cue_end = offset + mention.cue_end if mention.cue_end is not None else None
-        return mention._replace(
-            start=offset + mention.start,
-            end=offset + mention.end,
-            panel=panel,
-            section=section.section if section else "",
-            modality=mention.modality or modality,
-            cue=text[cue_start:cue_end] if has_cue else "",
-            cue_start=cue_start,
-            cue_end=cue_end,
-            scope_start=offset + mention.scope_start if mention.scope_start is not None else None,
-            scope_end=offset + mention.scope_end if mention.scope_end is not None else None,
-        )
 
     def is_elsewhere(self, view: str) -> bool:
         """Whether the text speaks of bones, ovaries and the like, and nowhere of the chest."""
@@ -248,6 +230,38 @@ class Reader:
         if any(self.finder.is_relevant(chunk, self.places["chest"]) for chunk in chunks):
             return False
         return any(self.finder.is_relevant(chunk, self.places["outside"]) for chunk in chunks)
+
+
+def _moved(text: str, local: Mention, offset: int, panel: str, section: str, modality: str) -> Mention:
+    """A mention of a sentence, moved to its place in the text."""
+    start, end = local.start + offset, local.end + offset
+    cue_start = None if local.cue_start is None else local.cue_start + offset
+    cue_end = None if local.cue_end is None else local.cue_end + offset
+    return Mention(
+        local.finding,
+        local.assertion,
+        start,
+        end,
+        text[start:end],
+        panel,
+        section,
+        local.modality or modality,
+        local.laterality,
+        local.lobe,
+        local.term,
+        local.rule,
+        "" if cue_start is None else text[cue_start:cue_end],
+        cue_start,
+        cue_end,
+        local.match,
+        local.score,
+        None if local.scope_start is None else local.scope_start + offset,
+        None if local.scope_end is None else local.scope_end + offset,
+    )
+
+
+def _place(mention: Mention) -> tuple[int, int, str]:
+    return mention.start, mention.end, mention.finding
 
 
 def _is(found: Found, kind: str) -> bool:
@@ -285,7 +299,7 @@ def _covid_mentions(text: str, hits: Sequence[tuple[str, CovidHit]]) -> list[Men
             chosen.append((panel, hit))
     return [
         Mention(
-            COVID, _HIT_ASSERTION[hit.kind], hit.start, hit.end, panel, "", "", "", "", hit.term, f"covid_{hit.kind}",
+            COVID, _HIT_ASSERTION[hit.kind], hit.start, hit.end, text[hit.start : hit.end], panel, "", "", "", "", hit.term, f"covid_{hit.kind}",
             "", None, None, "exact", 100.0, None, None,
         )  # fmt: skip
         for panel, hit in chosen
@@ -362,12 +376,8 @@ _MENTION_TYPES = {
 
 def _mentions(images: Sequence[str], rows: Sequence[Record]) -> pa.RecordBatch:
     names = [column.name for column in MENTION_COLUMNS]
-    pairs = [(image, mention) for image, record in zip(images, rows, strict=True) for mention in record.mentions]
-    arrays = []
-    for name in names:
-        if name == "image":
-            values: list[object] = [image for image, _ in pairs]
-        else:
-            values = [getattr(mention, name) for _, mention in pairs]
-        arrays.append(pa.array(values, _MENTION_TYPES.get(name, pa.string())))
+    mentions = [mention for record in rows for mention in record.mentions]
+    fields = dict(zip(Mention._fields, zip(*mentions, strict=True), strict=True)) if mentions else {}
+    columns = {"image": [image for image, record in zip(images, rows, strict=True) for _ in record.mentions], **fields}
+    arrays = [pa.array(columns.get(name, ()), _MENTION_TYPES.get(name, pa.string())) for name in names]
     return pa.record_batch(arrays, names=names)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nlp.batch import Reader
     from nlp.lexicon import Finding, Lexicon
 
-_WIDTH = 100
+_WIDTH, _NEAR = 100, 20
 _STRIKE = ("negated", "resolved")
 
 Span = tuple[int, int]
@@ -100,13 +100,14 @@ def _marked(text: str, mention: Mention) -> tuple[str, str]:
     edges = [edge for _, span in marked if span for edge in span]
     low = _whole_word(text, max(0, min(edges) - 20, mention.start - _WIDTH), -1)
     high = _whole_word(text, min(len(text), max(edges) + 20, low + 2 * _WIDTH), 1)
+    low, high = (0 if low < _NEAR else low), (len(text) if len(text) - high < _NEAR else high)
     marks = [" "] * (high - low)
     for sign, span in marked:
         for place in range(*span) if span else ():
             if low <= place < high:
                 marks[place - low] = sign
     before, after = ("… " if low else ""), (" …" if high < len(text) else "")
-    return f"{before}{_flat(text[low:high])}{after}", (" " * len(before) + "".join(marks)).rstrip()
+    return f"{before}{_flat(text[low:high]).rstrip()}{after}", (" " * len(before) + "".join(marks)).rstrip()
 
 
 def _whole_word(text: str, place: int, step: int) -> int:

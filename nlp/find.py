@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
-from spacy.matcher import Matcher, PhraseMatcher
+from spacy.matcher import PhraseMatcher
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
@@ -63,6 +63,16 @@ class Found(NamedTuple):
     end: int
 
 
+class Slot(NamedTuple):
+    """One word of a phrase with gaps, and how many words may stand before it."""
+
+    words: frozenset[str]
+    gap: int
+
+
+Pattern = tuple[Slot, ...]
+
+
 class Finder:
     """Folds words and finds lexicon entries. Build once per process; not thread-safe."""
 
@@ -71,16 +81,16 @@ class Finder:
         self.vocab = vocab
         self.entries: dict[int, Entry] = {}
         self.phrases = PhraseMatcher(vocab, attr="ORTH")
-        self.finding_patterns = Matcher(vocab)
-        self.covid_patterns = Matcher(vocab)
-        self.negations = [c.cue for c in lexicon.cues if c.assertion == "negated" and " " not in c.cue and c.direction == "forward"]
+        negations = (c.cue for c in lexicon.cues if c.assertion == "negated" and c.direction == "forward")
+        self.walls = frozenset(",;:().") | {cue for cue in negations if " " not in cue}
+        self.patterns: dict[str, list[tuple[Entry, Pattern]]] = {}
+        self.covid_patterns: dict[str, list[tuple[Entry, Pattern]]] = {}
         self._add_entries()
         report_terms = [term for term in lexicon.terms if term.kind == "report"]
         names = [term for term in lexicon.covid if term.kind in ("name", "control")]
         self.finding_anchors = anchors(phrase for term in report_terms for phrase in term.phrases)
         self.covid_anchors = anchors(phrase for term in names for phrase in term.phrases)
         self.covid_words = anchors(phrase for term in lexicon.covid for phrase in term.phrases)
-        self.pattern_words = self._pattern_gate()
         words = {w for t in report_terms if t.fuzzy for p in t.phrases for s in p for w in s.split("|")}
         glued_words = {written for written, means in lexicon.spellings.items() if means and words.issuperset(means)}
         self.fuzzy_words = sorted(w for w in words | glued_words if len(w) >= _MIN_FUZZY)
@@ -89,27 +99,25 @@ class Finder:
         self._folded: dict[str, tuple[Part, ...]] = {}
 
     def _add_entries(self) -> None:
-        """Phrases go to the PhraseMatcher (a trie), phrases with gaps to a Matcher."""
+        """Phrases go to the PhraseMatcher, a trie; phrases with gaps are indexed by their first word.
+
+        spaCy's Matcher would do for the latter, but its set predicates alone took two thirds of all time.
+        """
         lexicon = self.lexicon
         entries: Sequence[Entry] = (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid)
         for number, entry in enumerate(entries):
-            key = f"{type(entry).__name__}:{number}"
-            self.entries[self.vocab.strings.add(key)] = entry
-            folded = {tuple("|".join(map(self._singular, slot.split("|"))) for slot in phrase) for phrase in entry.phrases}
+            folded = {tuple("|".join(map(self._singular, slot.split("|"))) for slot in p) for p in entry.phrases}
             plain = [Doc(self.vocab, words=list(phrase)) for phrase in folded if not _has_gap(phrase)]
             if plain:
+                key = f"{type(entry).__name__}:{number}"
+                self.entries[self.vocab.strings.add(key)] = entry
                 self.phrases.add(key, plain)
-            patterns = [_token_pattern(phrase, self.negations) for phrase in folded if _has_gap(phrase)]
-            if patterns:
-                matcher = self.covid_patterns if isinstance(entry, CovidTerm) else self.finding_patterns
-                matcher.add(key, patterns)
-
-    def _pattern_gate(self) -> frozenset[str]:
-        """Words without which no pattern with a gap can match: the Matcher is slower than the PhraseMatcher."""
-        gaps = [(t, p) for t in self.lexicon.terms for p in t.phrases if _has_gap(p)]
-        report = anchors(phrase for term, phrase in gaps if term.kind == "report")
-        excluded = [max((s.split("|") for s in phrase), key=len) for term, phrase in gaps if term.kind == "exclude"]
-        return report.union(map(self._singular, (word for slot in excluded for word in slot)))
+            for phrase in sorted(filter(_has_gap, folded)):
+                pattern = _pattern(phrase)
+                for first in pattern[0].words:
+                    self.covid_patterns.setdefault(first, []).append((entry, pattern))
+                    if not isinstance(entry, CovidTerm):
+                        self.patterns.setdefault(first, []).append((entry, pattern))
 
     def _singular(self, word: str) -> str:
         """The singular, where the lexicon has both forms."""
@@ -140,19 +148,40 @@ class Finder:
 
     def find(self, tokens: Tokens, *, covid: bool) -> list[Found]:
         """Every lexicon entry in the sentence; COVID patterns only when asked."""
-        doc = Doc(self.vocab, words=tokens.words)
-        matches = self.phrases(doc)
-        words = set(tokens.words)
-        if not words.isdisjoint(self.pattern_words):
-            matches = [*matches, *self.finding_patterns(doc)]
-        if covid:
-            matches = [*matches, *self.covid_patterns(doc)]
+        words = tokens.words
         entries = self.entries
-        return [Found(entries[key], start, end) for key, start, end in matches]
+        found = [Found(entries[key], start, end) for key, start, end in self.phrases(Doc(self.vocab, words=words))]
+        present = set(words)
+        index = self.covid_patterns if covid else self.patterns
+        for start, word in enumerate(words):
+            for entry, pattern in index.get(word, ()):
+                if not present.isdisjoint(pattern[-1].words):
+                    end = self._match(pattern, words, start)
+                    if end:
+                        found.append(Found(entry, start, end))
+        return found
+
+    def _match(self, pattern: Pattern, words: Sequence[str], start: int) -> int:
+        """End of a phrase with gaps that starts here, or 0; a gap crosses neither punctuation nor a negation."""
+        at = start
+        for slot in pattern[1:]:
+            for step in range(at + 1, min(at + 2 + slot.gap, len(words))):
+                if words[step] in slot.words:
+                    at = step
+                    break
+                if words[step] in self.walls:
+                    return 0
+            else:
+                return 0
+        return at + 1
 
     def is_relevant(self, chunk: str, wanted: frozenset[str]) -> bool:
         """Whether a blank-separated piece of text holds one of the wanted words."""
-        return any(part.word in wanted for raw in _TOKEN.findall(chunk) for part in self.fold(raw))
+        for raw in _TOKEN.findall(chunk):
+            for part in self.fold(raw):
+                if part.word in wanted:
+                    return True
+        return False
 
     def fold(self, raw: str) -> tuple[Part, ...]:
         """The folded words inside one written word, from memory where possible."""
@@ -240,17 +269,18 @@ def _has_gap(phrase: Phrase) -> bool:
     return any(GAP.fullmatch(slot) for slot in phrase)
 
 
-def _token_pattern(phrase: Phrase, negations: Sequence[str]) -> list[dict[str, object]]:
-    """A phrase with gaps as spaCy token pattern; a gap crosses neither punctuation nor a negation."""
-    between: dict[str, object] = {"ORTH": {"NOT_IN": [",", ";", ":", "(", ")", ".", *negations]}, "OP": "?"}
-    pattern: list[dict[str, object]] = []
+def _pattern(phrase: Phrase) -> Pattern:
+    """A phrase with gaps as slots; the gap belongs to the slot behind it."""
+    slots = []
+    gap = 0
     for slot in phrase:
-        gap = GAP.fullmatch(slot)
-        if gap:
-            pattern.extend([between] * int(gap.group(1)))
+        size = GAP.fullmatch(slot)
+        if size:
+            gap = int(size.group(1))
         else:
-            pattern.append({"ORTH": {"IN": slot.split("|")}})
-    return pattern
+            slots.append(Slot(frozenset(slot.split("|")), gap))
+            gap = 0
+    return tuple(slots)
 
 
 def _singulars(word: str) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class Finding:
     dicom: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Term:
     """A way to write a finding (``kind`` report), or words that look like one and are not (exclude)."""
 
@@ -70,7 +70,7 @@ class Term:
     phrases: tuple[Phrase, ...] = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cue:
     """Words that decide an assertion, or that stop or disarm such words.
 
@@ -88,7 +88,7 @@ class Cue:
     phrases: tuple[Phrase, ...] = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context:
     """Words that place a finding: modality, laterality, lobe, chest or outside of it."""
 
@@ -97,7 +97,7 @@ class Context:
     phrases: tuple[Phrase, ...] = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CovidTerm:
     """COVID wording: the ``name`` of the disease, or words that settle a state beside or without it."""
 

@@ -109,12 +109,14 @@ _PAREN = re.compile(
     r"|\(\s*(?P<place>top|bottom|upper|lower|left|right|middle|first|second|third)\s+(?:panel|row|image|column|figure)s?\s*\)",
     re.IGNORECASE,
 )
+_JOINED = rf"(?:{_JOIN}(?:[A-K]\d?|\d))*"
 _BARE = re.compile(
-    rf"(?:\A|(?<=[.;:)\n])|(?<=[.;:)]['\"]))\s*(?:fig(?:ure)?\.?\s*\d+\s*)?(?:panels?\s+|images?\s+)?"
-    rf"(?P<letters>[A-K]\d?(?:{_JOIN}(?:[A-K]\d?|\d))*)\s*(?:[.,:)]\s*(?=[A-Za-z(\d])|\s(?=[A-Z][a-z]))"
-    rf"|(?:\A|(?<=[.;:)\n]))\s*(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(])|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
-    r"|\b[Pp]anels?\s+(?P<named>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b"
+    rf"(?:[Pp]anels?\s+|[Ii]mages?\s+)?(?P<letters>[A-K]\d?{_JOINED})\s*(?:[.,:)]\s*(?=[A-Za-z(\d])|\s(?=[A-Z][a-z]))"
+    rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(])|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
 )
+_BARE_HINT = re.compile(r"[.;:)\n]['\"]?\s+(?=(?:[PpIi]\w+\s+)?[A-Ka-k]\d?[\s.,:)&-])")
+_TEXT_START = re.compile(r"\s*(?:fig(?:ure)?\.?\s*\d+\s*)?", re.IGNORECASE)
+_NAMED = re.compile(r"\b[Pp]anels?\s+(?P<letters>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b")
 _SPLIT = re.compile(rf"({_LETTER}|\d)|(-|to)", re.IGNORECASE)
 _NOT_A_LABEL = re.compile(r"(?:hepatitis|vitamin|type|influenza|group|stage|grade|class|virus|factor|protein|stanford)\s*\Z", re.IGNORECASE)
 
@@ -146,18 +148,36 @@ def panels(view: str) -> list[Panel]:
 
 
 def _labels(view: str) -> list[_Label]:
+    found = _bracketed(view) if "(" in view else []
+    starts = [match.end() for match in _BARE_HINT.finditer(view)]
+    first = _TEXT_START.match(view)
+    matches = [_BARE.match(view, start) for start in ([first.end()] if first else []) + starts]
+    if "anel" in view:
+        matches.extend(_NAMED.finditer(view))
+    for match in filter(None, matches):
+        group = match.lastgroup or "letters"
+        start = match.start(group)
+        if not any(label.start <= start < label.end for label in found):
+            found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
+    found.sort()
+    return [label for label in found if not _is_article(view, label, found)]
+
+
+def _bracketed(view: str) -> list[_Label]:
+    """Labels in brackets, by letter or by place (top panel)."""
     found = []
     for match in _PAREN.finditer(view):
-        letters = match.group("place") or expand_letters(match.group("letters"))
+        place = match.group("place")
+        letters = place.lower() if place else expand_letters(match.group("letters"))
         if not _NOT_A_LABEL.search(view, max(0, match.start() - 12), match.start()):
-            found.append(_Label(match.start(), match.end(), letters.lower() if match.group("place") else letters, True))
-    if any(c in view for c in ".,:);") or view[:2].isalpha():
-        for match in _BARE.finditer(view):
-            group = match.lastgroup or "letters"
-            start = match.start(group)
-            if not any(label.start <= start < label.end for label in found):
-                found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
-    return sorted(found)
+            found.append(_Label(match.start(), match.end(), letters, True))
+    return found
+
+
+def _is_article(view: str, label: _Label, labels: list[_Label]) -> bool:
+    """"A Chest CT ..." opens with an article unless there is a B."""
+    bare = not label.bracketed and label.letters == "A" and view[label.start + 1 : label.start + 2].isspace()
+    return bare and not any("B" in other.letters for other in labels)
 
 
 def _follows_its_text(view: str, label: _Label) -> bool:
@@ -209,11 +229,9 @@ def _between(first: str, last: str) -> list[str]:
     return []
 
 
-_MONTH = r"(?:jan|feb|fab|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_MONTH = r"(?:Jan|Feb|Fab|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _TIME = re.compile(
-    rf"\b(?:{_MONTH}\s*\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}|days?\s+\d+|(?:\d+(?:st|nd|rd|th)|[a-z]+(?:th|rd|nd|st))\s+day"
-    r"|\d{1,2}[./]\d{1,2}[./]\d{2,4})\b",
-    re.IGNORECASE,
+    rf"{_MONTH}\s*\d{{1,2}}|[Dd]ays?\s+\d+|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:{_MONTH}|day\b)|[a-z]+th\s+day\b|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}"
 )
 _CITED = re.compile(r"(?:dated|previous|prior|compared|comparison|since|from|of|born|until)\b[^.;]{0,40}\Z", re.IGNORECASE)
 
