@@ -135,9 +135,12 @@ def cpu_seconds() -> float:
 
 
 def peak_megabytes() -> float:
-    """Highest memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 if sys.platform == "linux" else 1024 * 1024)
+    """Highest memory of this process so far; ``ru_maxrss`` may be that of the process which started it."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024)
 
 
 def fresh(module: str, *arguments: object) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 from benchmarks.common import fresh, parser, peak_megabytes, references, write_result
@@ -51,24 +50,15 @@ def run(options: Namespace) -> None:
     tables = references(options.data).values()
     captions = [row.text for row in max(tables, key=lambda table: len(table.rows)).rows]
     result = []
-    with tempfile.TemporaryDirectory() as folder:
-        for rows in (options.rows // 10, options.rows):
-            path = Path(folder) / f"captions_{rows}.csv"
+    for rows in (options.rows // 10, options.rows):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "captions.csv"
             write_rows(path, captions, rows)
-            size = path.stat().st_size / 1e6
-            result.append({**fresh("benchmarks.memory", "--measure", path), "input_megabytes": size})
-            for written in islice(Path(folder).iterdir(), None):
-                written.unlink()
-    rows = [
-        (
-            f"{r['rows']:,}",
-            f"{r['input_megabytes']:,.0f}",
-            f"{r['peak_megabytes']:,.0f}",
-            f"{r['seconds']:,.0f}",
-        )
-        for r in result
-    ]
-    print(format_table([("rows", "input MB", "peak MB", "seconds"), *rows]))
+            measured = fresh("benchmarks.memory", "--measure", path)
+            result.append({**measured, "input_megabytes": path.stat().st_size / 1e6})
+    columns = ("rows", "input_megabytes", "peak_megabytes", "seconds")
+    cells = [[f"{measured[name]:,.0f}" for name in columns] for measured in result]
+    print(format_table([("rows", "input MB", "peak MB", "seconds"), *cells]))
     print(f"target: < {TARGET_MEGABYTES} MB")
     write_result("memory", {"runs": result})
 

@@ -1,4 +1,4 @@
-"""How well the extractor reads real texts, beside five regular expressions: ``python -m benchmarks.quality``."""
+"""How well the extractor reads real texts, beside five regexes: ``python -m benchmarks.quality``."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from nlp.assertion import Mention
@@ -55,7 +56,7 @@ def of_panel(reading: Reading, panel: str) -> Record:
         covid = covid_state((), [hit for _, hit in reading.hits]) if reading.hits else "unstated"
         return Record(reading.mentions, covid, reading.ambiguous)
     wanted = _letters(panel)
-    known = {_plain(letter) for letter in reading.panels}
+    known = frozenset(_plain(letter) for letter in reading.panels)
     if not wanted and len(reading.panels) == 1:
         wanted = known
     if not wanted & known:
@@ -80,14 +81,14 @@ def states(mentions: Iterable[Mention], findings: Sequence[str]) -> dict[str, St
     return {key: record_state(seen[key]) if key in seen else "not_mentioned" for key in findings}
 
 
-def _letters(panel: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def _letters(panel: str) -> frozenset[str]:
     """Letters of a panel cell or label, in capitals and without the figure's number."""
     if not panel:
-        return set()
+        return frozenset()
     named = {part.strip().upper() for part in panel.split(";")}
-    return {_plain(letter) for letter in (expand_letters(panel).split(";") if len(panel) < 12 else ())} - {""} | {
-        _plain(name) for name in named
-    }
+    expanded = expand_letters(panel).split(";") if len(panel) < 12 else ()
+    return frozenset(_plain(letter) for letter in (*expanded, *named) if letter)
 
 
 def _plain(letter: str) -> str:

@@ -200,6 +200,8 @@ class SentenceReader:
         for other in self.cues:
             entry = other.entry
             if isinstance(entry, Cue) and entry.kind == "terminate" and other.start >= found.end:
+                if self.words[other.start] == "and" and self.lists_finding(other.end, end):
+                    continue
                 end = min(end, other.start)
                 break
         end = self.end_of_bracket(found.end, end)
@@ -211,6 +213,11 @@ class SentenceReader:
         if cue.assertion in ("negated", "resolved") or cue.reach:
             end = self.end_of_list(found, end)
         return min(end, found.end + cue.reach) if cue.reach else end
+
+    def lists_finding(self, low: int, high: int) -> bool:
+        """"and the consolidation" goes on with a list, unless a verb makes it a new statement."""
+        verb = any(word in self.classes.predicate for word in self.words[low:high])
+        return not verb and self.mention_in(low, min(low + _NEAR, high))
 
     def end_of_bracket(self, low: int, high: int) -> int:
         """A cue inside brackets, or before a colon, does not reach past it."""
@@ -473,7 +480,7 @@ def report_terms(found: Sequence[Found]) -> list[Found]:
         term = item.entry
         if isinstance(term, Term) and term.kind == "report" and not any(_covers(x, item) for x in exclusions):
             by_finding.setdefault(term.finding, []).append(item)
-    chosen = [item for items in by_finding.values() for item in longest(items)]
+    chosen = [item for items in by_finding.values() for item in {(f.start, f.end): f for f in longest(items)}.values()]
     return sorted(chosen, key=lambda f: (f.start, f.end))
 
 

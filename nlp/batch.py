@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
-import spacy
+from spacy.vocab import Vocab
 
 from nlp.aggregate import EMPTY, Reading, Record, of_panel, states
 from nlp.assertion import Decision, Mention, SentenceReader, word_classes
@@ -69,7 +69,7 @@ class Reader:
     def __init__(self, lexicon: Lexicon, *, plain: bool = False) -> None:
         self.lexicon = lexicon
         self.plain = plain
-        self.finder = Finder(lexicon, spacy.blank("en").vocab)
+        self.finder = Finder(lexicon, Vocab())
         self.words = word_classes(lexicon)
         self.anchors = self.finder.finding_anchors | self.finder.covid_anchors
         self.modalities = {
@@ -123,19 +123,19 @@ class Reader:
             return self._read(sentence)
         known = self._sentences.get(sentence)
         if known is None:
-            known = NOTHING if self.is_idle(sentence) else self._store(sentence)
+            known = self._store(sentence, NOTHING if self.is_idle(sentence) else self._read(sentence))
         return known
 
     def read_covid(self, sentence: str) -> SentenceReading:
         """Read a sentence without findings for what it adds to COVID ("PCR was positive.")."""
         if self._only_idle(sentence, self._idle_covid, self.finder.covid_words):
             return NOTHING
-        return self._sentences.get(sentence) or self._store(sentence)
+        return self._store(sentence, self._read(sentence))
 
-    def _store(self, sentence: str) -> SentenceReading:
+    def _store(self, sentence: str, reading: SentenceReading) -> SentenceReading:
         if len(self._sentences) > _CACHE_LIMIT:
             self._sentences.clear()
-        reading = self._sentences[sentence] = self._read(sentence)
+        self._sentences[sentence] = reading
         return reading
 
     # ---- sentences
@@ -215,7 +215,8 @@ class Reader:
                 moved = hit._replace(start=hit.start + start, end=hit.end + start)
                 section = _section_at(sections, moved.start, view)
                 if not (section and not section.reports and section.section in ("comparison", "glossary")):
-                    hits.append((_panel_at(stretches, moved.start), moved))
+                    panel = _panel_at([s for s in stretches if not s.subject], moved.start)
+                    hits.append((panel, moved))
             modality = reading.modality or modality
         if hits:
             kept.extend(_covid_mentions(text, hits))
@@ -269,7 +270,7 @@ def _is(found: Found, kind: str) -> bool:
 
 
 def _section_at(sections: Sequence[Heading], position: int, view: str) -> Heading | None:
-    """The section a character stands in; one that reports nothing ends at its line when no heading follows."""
+    """The section a character stands in; one that reports nothing ends with its sentence when nothing else ends it."""
     current: Heading | None = None
     last = True
     for heading in sections:
@@ -278,8 +279,7 @@ def _section_at(sections: Sequence[Heading], position: int, view: str) -> Headin
             break
         current = heading
     if current and not current.reports and last:
-        line_end = view.find("\n", current.start)
-        stop = line_end if line_end >= 0 else view.find(". ", current.start)
+        stop = view.find(". ", current.start)
         if 0 <= stop < position:
             return None
     return current
@@ -290,12 +290,19 @@ def _panel_at(stretches: Sequence[Panel], position: int) -> str:
 
 
 def _covid_mentions(text: str, hits: Sequence[tuple[str, CovidHit]]) -> list[Mention]:
-    """The COVID wording as mentions: the widest of overlapping pieces."""
+    """The COVID wording as mentions; overlapping pieces become one, of the kind that says more than a name."""
     chosen: list[tuple[str, CovidHit]] = []
     if not any(hit.kind in ("name", "control") for _, hit in hits):
         return []
-    for panel, hit in sorted(hits, key=lambda h: (h[1].start - h[1].end, h[1].start)):
-        if hit.kind in _HIT_ASSERTION and not any(c.start < hit.end and hit.start < c.end for _, c in chosen):
+    for panel, hit in sorted(hits, key=lambda h: (h[1].kind == "name", h[1].start - h[1].end, h[1].start)):
+        if hit.kind not in _HIT_ASSERTION:
+            continue
+        for number, (other_panel, other) in enumerate(chosen):
+            if other.start < hit.end and hit.start < other.end:
+                widest = other._replace(start=min(other.start, hit.start), end=max(other.end, hit.end))
+                chosen[number] = (other_panel, widest)
+                break
+        else:
             chosen.append((panel, hit))
     return [
         Mention(

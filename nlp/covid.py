@@ -33,7 +33,7 @@ def covid_hits(tokens: Tokens, found: Sequence[Found]) -> list[CovidHit]:
     hits = []
     for item in _widest(items):
         kind = item.entry.kind  # type: ignore[union-attr]
-        if kind == "ignore" or any(x.start <= item.start and item.end <= x.end for x in ignored):
+        if kind == "ignore" or any(x.start < item.end and item.start < x.end for x in ignored):
             continue
         around = frozenset(
             o.entry.kind  # type: ignore[union-attr]

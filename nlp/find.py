@@ -94,7 +94,8 @@ class Finder:
         words = {w for t in report_terms if t.fuzzy for p in t.phrases for s in p for w in s.split("|")}
         glued_words = {written for written, means in lexicon.spellings.items() if means and words.issuperset(means)}
         self.fuzzy_words = sorted(w for w in words | glued_words if len(w) >= _MIN_FUZZY)
-        glue = sorted({w for t in report_terms for p in t.phrases for s in p for w in s.split("|") if len(w) >= _MIN_GLUE}, key=len)
+        words = {w for t in report_terms for p in t.phrases for s in p for w in s.split("|") if len(w) >= _MIN_GLUE}
+        glue = sorted(words | {w for w in self.covid_anchors if len(w) >= _MIN_GLUE - 1}, key=len)
         self._glued = re.compile("|".join(map(re.escape, reversed(glue))))
         self._folded: dict[str, tuple[Part, ...]] = {}
 

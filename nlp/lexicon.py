@@ -128,7 +128,7 @@ class Lexicon:
     sections: Mapping[str, Section]
     spellings: Mapping[str, Phrase]
     classes: Mapping[str, tuple[Phrase, ...]]
-    abbreviations: frozenset[str]
+    abbreviations: Mapping[str, bool]
     never_fuzzy: frozenset[str]
 
     @cached_property
@@ -169,7 +169,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "modalities.csv": ("term", "modality", "note"),
     "anatomy.csv": ("term", "kind", "value", "note"),
     "covid.csv": ("term", "kind", "note"),
-    "abbreviations.csv": ("abbreviation", "note"),
+    "abbreviations.csv": ("abbreviation", "before", "note"),
     "never_fuzzy.csv": ("word", "note"),
 }
 COVID_KINDS = ("name", "ignore", "confirm", "suspect", "deny", "control", "other_disease")
@@ -220,7 +220,7 @@ class _Loader:
             sections=dict(self.section(cell, row) for cell, row in tables["sections.csv"]),
             spellings=self.spellings,
             classes=self.classes,
-            abbreviations=frozenset(r["abbreviation"].lower() for _, r in tables["abbreviations.csv"]),
+            abbreviations=dict(self.abbreviation(cell, row) for cell, row in tables["abbreviations.csv"]),
             never_fuzzy=frozenset(r["word"].lower() for _, r in tables["never_fuzzy.csv"]),
         )
         self.check_duplicates(tables)
@@ -399,6 +399,11 @@ class _Loader:
         """One row of covid.csv."""
         self.one_of(cell("kind"), row["kind"], COVID_KINDS)
         return CovidTerm(row["kind"], row["term"], self.phrases(cell("term"), row["term"]))
+
+    def abbreviation(self, cell: Callable[[str], Cell], row: Row) -> tuple[str, bool]:
+        """A word that may end in a full stop, and whether only before a number."""
+        self.one_of(cell("before"), row["before"], ("number", "word"))
+        return row["abbreviation"].lower(), row["before"] == "number"
 
     def section(self, cell: Callable[[str], Cell], row: Row) -> tuple[str, Section]:
         """One row of sections.csv, keyed by its heading in lower case."""

@@ -8,22 +8,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nlp.csv_rows import Problem, RowStream
 from nlp.errors import InputError
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 _WIDTH_ROWS = 1000
 """A sheet is as wide as the widest of its first rows: a header cell may be blank."""
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """Raises: InputError: not a Parquet file, or a damaged one."""
+def open_parquet(path: Path) -> ParquetFile:
+    """Open a Parquet file without reading its rows.
+
+    Raises:
+        InputError: not a Parquet file, or a damaged one.
+    """
+    from pyarrow.parquet import ParquetFile
+
     try:
-        return pq.ParquetFile(path)
+        return ParquetFile(path)
     except pa.ArrowException as error:
         raise InputError(f"{path} is not a readable Parquet file") from error
 

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from nlp.lexicon import Section
 
 _BOUNDARY = re.compile(
-    r"""(?P<stop>[.!?][)\]"']*)(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\())
-      |(?P<quote>\s"\s+)
-      |(?P<line>\n)""",
-    re.VERBOSE,
+    r"""[.!?\n"](?:(?<=[.!?])[)\]"']*(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\())|(?<=\s")\s+|(?<=\n))"""
 )
-_LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]*)\Z")
 _STARTS_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]\s|\d{1,2}[.)]\s|[A-Z][A-Za-z/ &,-]{1,40}:|\Z|\n)")
 _WRAP_WIDTH = 55
-_HEADING = re.compile(
-    r"(?:\A|\n|[.!?;:]\s|\s{2}|\"\s?)\s*(?:\d[.)]\s*)?(?P<name>[A-Za-z][A-Za-z/&, -]{1,45}?)\s*:"
-    r"|(?:\A|\n)[ \t]*(?P<line>[A-Za-z][A-Za-z/&, -]{1,45}?)[ \t]*(?:\.(?=\s)|(?=\n))"
-)
-_SECTION_END = re.compile(r"\n\s*\n|\n\s*\d{1,2}[.)]\s|(?:\n|[.?!]\s+)\s*[A-Za-z][A-Za-z/ -]{1,40}:")
+_LONGEST_ABBREVIATION = 8
+_NAME = re.compile(r"[A-Za-z][A-Za-z/&, -]*\Z")
+_LONGEST_HEADING = 48
+_HEADING_LINE = re.compile(r"^[ \t]*([A-Za-z][A-Za-z/&, -]{1,45}?)[ \t]*(?:\.(?=\s)|$)", re.MULTILINE)
+_OTHER_HEADING = re.compile(r"[.?!]\s+[A-Za-z][A-Za-z/ -]{1,40}:")
 
 
 class Heading(NamedTuple):
@@ -36,37 +33,42 @@ class Heading(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """A stretch of text that belongs to sub-figures; ``letters`` joined by ``;``."""
+    """A stretch of text that belongs to sub-figures; ``letters`` joined by ``;``.
+
+    ``subject`` tells that the stretch opens a sentence whose later parts belong to other panels: who is shown is said here for all.
+    """
 
     start: int
     end: int
     letters: str
+    subject: bool = False
 
 
-def sentences(view: str, abbreviations: frozenset[str]) -> list[tuple[int, int]]:
+def sentences(view: str, abbreviations: Mapping[str, bool]) -> list[tuple[int, int]]:
     """Ranges of the sentences, in order; together they cover every visible character."""
     ranges = []
     start = 0
     for match in _BOUNDARY.finditer(view):
-        kind = match.lastgroup
-        if kind == "stop":
-            if match.group() == "." or match.group()[0] == ".":
-                if _is_abbreviation(view, start, match.start(), abbreviations):
-                    continue
-        elif kind == "line" and not _ends_line(view, start, match.start()):
+        at = match.start()
+        mark = view[at]
+        if mark == "." and _is_abbreviation(view, start, at, match.end(), abbreviations):
             continue
-        if match.end() > start:
-            ranges.append((start, match.end()))
+        if mark == "\n" and not _ends_line(view, start, at):
+            continue
+        ranges.append((start, match.end()))
         start = match.end()
     if start < len(view):
         ranges.append((start, len(view)))
     return ranges
 
 
-def _is_abbreviation(view: str, start: int, stop: int, abbreviations: frozenset[str]) -> bool:
-    """Whether the full stop belongs to an abbreviation such as ``Fig.``"""
-    last = _LAST_WORD.search(view, max(start, stop - 12), stop)
-    return last is not None and last.group(1).lower().rstrip(".") in abbreviations
+def _is_abbreviation(view: str, start: int, stop: int, end: int, abbreviations: Mapping[str, bool]) -> bool:
+    """Whether the full stop belongs to an abbreviation such as ``Dr.``, or ``Fig.`` before a number."""
+    space = max(view.rfind(" ", start, stop), view.rfind("(", start, stop), start - 1)
+    if stop - space > _LONGEST_ABBREVIATION:
+        return False
+    numbered = abbreviations.get(view[space + 1 : stop].lower())
+    return numbered is not None and (not numbered or view[end : end + 1].isdigit())
 
 
 def _ends_line(view: str, start: int, position: int) -> bool:
@@ -83,20 +85,45 @@ def _ends_line(view: str, start: int, position: int) -> bool:
 def headings(view: str, sections: Mapping[str, Section]) -> list[Heading]:
     """The report headings that the lexicon knows, in order.
 
-    A section that reports nothing (indication, technique) also ends at a blank line, a numbered item or any other heading.
+    A section that reports nothing (indication, technique) also ends with its line, or at any other heading.
     """
-    if ":" not in view and "\n" not in view:
-        return []
+    places = _before_colons(view)
+    if "\n" in view:
+        places.extend((match.start(1), match.group(1)) for match in _HEADING_LINE.finditer(view))
     found = []
-    for match in _HEADING.finditer(view):
-        group = match.lastgroup or "name"
-        section = sections.get(" ".join(match.group(group).lower().split()))
+    for start, name in places:
+        section = sections.get(" ".join(name.lower().split()))
         if section:
-            found.append(Heading(match.start(group), section.section, section.reports))
-            end = None if section.reports else _SECTION_END.search(view, match.end())
-            if end:
-                found.append(Heading(end.start() + 1, "", True))
+            found.append(Heading(start, section.section, section.reports))
+            end = None if section.reports else _end_of_silence(view, start + len(name) + 1)
+            if end is not None:
+                found.append(Heading(end, "", True))
     return sorted(found)
+
+
+def _end_of_silence(view: str, start: int) -> int | None:
+    """Where an indication or technique ends although no known heading follows: at its line's end, or at any heading."""
+    other = _OTHER_HEADING.search(view, start)
+    line = view.find("\n", start)
+    while line >= 0:
+        if view[start:line].strip() and (view[line - 1] in ".?" or _ends_line(view, start, line)):
+            break
+        line = view.find("\n", line + 1)
+    ends = [end for end in (other.start() + 1 if other else -1, line) if end >= 0]
+    return min(ends, default=None)
+
+
+def _before_colons(view: str) -> list[tuple[int, str]]:
+    """The words before each colon, back to the last mark or double blank."""
+    places = []
+    colon = view.find(":")
+    while colon >= 0:
+        match = _NAME.search(view[max(0, colon - _LONGEST_HEADING) : colon].rstrip())
+        if match:
+            name = match.group().split("  ")[-1].strip()
+            places.append((view.rfind(name, 0, colon), name))
+        colon = view.find(":", colon + 1)
+    return places
 
 
 # ---- panels
@@ -111,11 +138,12 @@ _PAREN = re.compile(
 )
 _JOINED = rf"(?:{_JOIN}(?:[A-K]\d?|\d))*"
 _BARE = re.compile(
-    rf"(?:[Pp]anels?\s+|[Ii]mages?\s+)?(?P<letters>[A-K]\d?{_JOINED})\s*(?:[.,:)]\s*(?=[A-Za-z(\d])|\s(?=[A-Z][a-z]))"
+    rf"(?:[Pp]anels?\s+|[Ii]mages?\s+)?(?P<letters>\d{{0,2}}[A-K]\d?{_JOINED})\s*(?:[.,:)]\s*(?=[A-Za-z(\d])|\s(?=[A-Z][a-z]))"
     rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(])|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
 )
-_BARE_HINT = re.compile(r"[.;:)\n]['\"]?\s+(?=(?:[PpIi]\w+\s+)?[A-Ka-k]\d?[\s.,:)&-])")
+_BARE_HINT = re.compile(r"[.;:)\n]['\"]?\s+(?=(?:[PpIi]\w+\s+)?\d{0,2}[A-Ka-k]\d?[\s.,:)&-])")
 _TEXT_START = re.compile(r"\s*(?:fig(?:ure)?\.?\s*\d+\s*)?", re.IGNORECASE)
+_PLACED = re.compile(r"\b([Tt]op|[Bb]ottom|[Uu]pper|[Ll]ower|[Ll]eft|[Rr]ight|[Mm]iddle) (?:panel|row|image|column)s?\s*[:,]")
 _NAMED = re.compile(r"\b[Pp]anels?\s+(?P<letters>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b")
 _SPLIT = re.compile(rf"({_LETTER}|\d)|(-|to)", re.IGNORECASE)
 _NOT_A_LABEL = re.compile(r"(?:hepatitis|vitamin|type|influenza|group|stage|grade|class|virus|factor|protein|stanford)\s*\Z", re.IGNORECASE)
@@ -159,6 +187,7 @@ def _labels(view: str) -> list[_Label]:
         start = match.start(group)
         if not any(label.start <= start < label.end for label in found):
             found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
+    found.extend(_Label(m.start(), m.end(), m.group(1).lower(), False) for m in _PLACED.finditer(view))
     found.sort()
     return [label for label in found if not _is_article(view, label, found)]
 
@@ -192,14 +221,17 @@ def _follows_its_text(view: str, label: _Label) -> bool:
 def _stretches_before(view: str, labels: list[_Label]) -> list[Panel]:
     """Stretches for labels that follow their text: from the last label or full stop to the label."""
     stretches = []
-    last = 0
+    last = -1
     for label in labels:
-        stop = max(view.rfind(". ", last, label.start) + 1, last)
-        stretches.append(Panel(stop, label.end, label.letters))
+        stop = max(view.rfind(". ", max(last, 0), label.start) + 1, last, 0)
+        sentence_end = view.find(". ", label.end)
+        opens = any(other.start > label.end and (sentence_end < 0 or other.start < sentence_end) for other in labels)
+        stretches.append(Panel(stop, label.end, label.letters, opens and stop != last))
         last = label.end
     return stretches
 
 
+@lru_cache(maxsize=4096)
 def expand_letters(text: str) -> str:
     """Letters of a label, ranges written out, in capitals.
 
