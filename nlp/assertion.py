@@ -344,7 +344,7 @@ class SentenceReader:
         term = mention.entry
         assert isinstance(term, Term)
         wall = self.taken_for_granted(mention)
-        covering = [s for s in scoped if s.low <= mention.start < s.high and (wall is None or s.start >= wall)]
+        covering = [s for s in scoped if s.low < mention.end and mention.start < s.high and (wall is None or s.start >= wall)]
         discard = next((s for s in covering if s.cue.kind == "discard"), None)
         if discard:
             return Decision(None, discard.cue.rule, discard)
