@@ -131,7 +131,7 @@ def _identifier(header: Sequence[str], sample: Sample, free: Sequence[int]) -> C
     """Where no column holds images, one that tells every row apart stands in for them."""
     distinct = [i for i in free if _tells_apart(sample[i])]
     named = [i for i in distinct if _ID_NAMES.search(_plain(header[i]))]
-    chosen = next(iter(named or [i for i in distinct if i == 0]), None)
+    chosen = next(iter(named or [i for i in distinct if i == 0 and sample[i]]), None)
     return Choice(chosen, "" if chosen is None else "no image column; this one tells the rows apart")
 
 

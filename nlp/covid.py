@@ -20,37 +20,32 @@ class CovidHit(NamedTuple):
     other_kinds: frozenset[str]
 
 
-def covid_hits(tokens: Tokens, found: Sequence[Found]) -> list[CovidHit]:
+def covid_hits(tokens: Tokens, found: Sequence[Found[CovidTerm]]) -> list[CovidHit]:
     """The COVID wording of one sentence.
 
     A name of the disease is taken with the wording around it: "negative for COVID-19" is a denial, "COVID-19 pandemic"
-    nothing. Names that an ``ignore`` term covers are dropped.
+    nothing. Wording that an ``ignore`` term touches is dropped.
     """
-    items = [f for f in found if isinstance(f.entry, CovidTerm)]
-    if not items:
-        return []
-    ignored = [f for f in items if f.entry.kind == "ignore"]  # type: ignore[union-attr]
+    ignored = [item for item in found if item.entry.kind == "ignore"]
     hits = []
-    for item in _widest(items):
-        kind = item.entry.kind  # type: ignore[union-attr]
-        if kind == "ignore" or any(x.start < item.end and item.start < x.end for x in ignored):
+    for item in _widest(found):
+        if any(_overlap(item, other) for other in ignored):
             continue
-        around = frozenset(
-            o.entry.kind  # type: ignore[union-attr]
-            for o in items
-            if o is not item and o.entry.kind != "name" and o.start < item.end and item.start < o.end  # type: ignore[union-attr]
-        )
+        around = {o.entry.kind for o in found if o is not item and o.entry.kind != "name" and _overlap(o, item)}
         start, end = tokens.starts[item.start], tokens.ends[item.end - 1]
-        hits.append(CovidHit(kind, start, end, item.entry.term, around))  # type: ignore[union-attr]
+        hits.append(CovidHit(item.entry.kind, start, end, item.entry.term, frozenset(around)))
     return hits
 
 
-def _widest(items: Iterable[Found]) -> list[Found]:
+def _overlap(one: Found[CovidTerm], other: Found[CovidTerm]) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _widest(found: Iterable[Found[CovidTerm]]) -> list[Found[CovidTerm]]:
     """One hit per kind and place: the longest."""
-    chosen: list[Found] = []
-    for item in sorted(items, key=lambda f: (f.start - f.end, f.start)):
-        kind = item.entry.kind  # type: ignore[union-attr]
-        if not any(c.entry.kind == kind and c.start < item.end and item.start < c.end for c in chosen):  # type: ignore[union-attr]
+    chosen: list[Found[CovidTerm]] = []
+    for item in sorted(found, key=lambda f: (f.start - f.end, f.start)):
+        if not any(other.entry.kind == item.entry.kind and _overlap(other, item) for other in chosen):
             chosen.append(item)
     return sorted(chosen, key=lambda f: f.start)
 

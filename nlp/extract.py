@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp.command import run_command
 
 if TYPE_CHECKING:  # heavy modules load inside the functions: --help must not wait for them
-    from nlp.columns import Columns
     from nlp.lexicon import Lexicon
-    from nlp.parallel import Job
-    from nlp.parts import Manifest, Parts
     from nlp.summary import Summary
-    from nlp.tables import Table
 
 COLUMN_HELP = {
     "text": "caption or report",
@@ -29,19 +23,6 @@ COLUMN_HELP = {
     "covid": "COVID status (1, 0, -1, CVD19, positive, control ...); never guessed",
     "diagnosis": "class name, such as pneumonia",
 }
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What is read, how it is labelled, and where the parts go."""
-
-    table: Table
-    columns: Columns
-    lexicon: Lexicon
-    lexicon_folder: Path | None
-    parts: Parts
-    batch_rows: int
-    resume: bool
 
 
 def extract(
@@ -78,101 +59,35 @@ def extract(
         LexiconError: the lexicon has mistakes.
         OutputError: a result cannot be written; older files are intact.
     """
+    from nlp.lexicon import load_lexicon
+    from nlp.parts import Parts
+    from nlp.read import BATCH_ROWS
     from nlp.results import assemble, name_targets
+    from nlp.stream import Run, choose, label
     from nlp.summary import Summary
+    from nlp.tables import open_table
     from nlp.write import check_targets
 
     targets = name_targets(source, output, mentions)
     check_targets(targets.files, [html] if html else [], source)
-    run = _prepare(source, targets.labels, columns or {}, encoding, lexicon, batch_rows, resume, tell)
-    summary = Summary(run.lexicon.findings, files=[targets.labels, targets.mentions, targets.rejected])
-    written = [_reported(job, progress) for job in _labelled(run, workers, summary)]
-    assemble(targets, written, run.parts.rejected, summary)
+    table, loaded = open_table(source, encoding), load_lexicon(lexicon)
+    chosen, description = choose(table, columns or {}, loaded)
+    tell(description)
+    parts = Parts(targets.labels.with_name(f"{targets.labels.name}.parts"))
+    run = Run(table, chosen, loaded, lexicon, parts, resume, batch_rows or BATCH_ROWS)
+    summary = Summary(loaded.findings, files=[targets.labels, targets.mentions, targets.rejected])
+    written = label(run, workers=workers, summary=summary, progress=progress)
+    assemble(targets, written, parts.rejected, summary)
     if html is not None:
-        _write_html(html, written, run.lexicon)
+        _write_html(html, written, loaded)
         summary.files.append(html)
-    run.parts.remove()
+    parts.remove()
     return summary
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     return run_command(_parser(), _command, arguments)
-
-
-def _prepare(
-    source: Path,
-    labels: Path,
-    asked: Mapping[str, str],
-    encoding: str | None,
-    folder: Path | None,
-    batch_rows: int | None,
-    resume: bool,
-    tell: Callable[[str], None],
-) -> _Run:
-    """Load the lexicon, open the table, choose its columns and make the folder of parts."""
-    from nlp.columns import choose_columns, describe_columns
-    from nlp.lexicon import load_lexicon
-    from nlp.parts import Parts
-    from nlp.read import BATCH_ROWS
-    from nlp.tables import open_table, sample_columns
-
-    table = open_table(source, encoding)
-    lexicon = load_lexicon(folder)
-    sample = sample_columns(table)
-    names = [name for f in lexicon.findings for name in (f.key, f.name, f.abbreviation)]
-    columns = choose_columns(table, sample, asked, names)
-    tell(describe_columns(table, columns, sample))
-    parts = Parts(labels.with_name(f"{labels.name}.parts"))
-    run = _Run(table, columns, lexicon, folder, parts, batch_rows or BATCH_ROWS, resume)
-    parts.prepare(_manifest(run), resume=resume)
-    return run
-
-
-def _manifest(run: _Run) -> Manifest:
-    from nlp.parts import Manifest, file_hash, program_hash
-
-    chosen = {role: choice.index for role, choice in run.columns.choices.items()}
-    return Manifest(
-        input_sha256=file_hash(run.table.path),
-        lexicon_version=run.lexicon.version,
-        program=program_hash(),
-        columns=json.dumps(chosen),
-        encoding=run.table.encoding,
-        delimiter=run.table.delimiter,
-        batch_rows=run.batch_rows,
-    )
-
-
-def _labelled(run: _Run, workers: int, summary: Summary) -> Iterator[Job]:
-    from nlp.parallel import label_parts
-
-    jobs = _jobs(run, summary)
-    return label_parts(jobs, lexicon=run.lexicon, folder=run.lexicon_folder, workers=workers)
-
-
-def _jobs(run: _Run, summary: Summary) -> Iterator[Job]:
-    """Read batch after batch; rejected rows go to their file, the others become a job."""
-    from nlp.parallel import Job
-    from nlp.read import read_records
-    from nlp.results import rejected_lines
-    from nlp.write import writing
-
-    index = 0
-    run.parts.rejected.write_bytes(b"")
-    for batch in read_records(run.table, run.columns, batch_rows=run.batch_rows):
-        summary.read(batch)
-        with writing(run.parts.rejected), run.parts.rejected.open("ab") as handle:
-            handle.write(rejected_lines(batch.rejected))
-        if batch.records.num_rows:
-            finished = run.resume and run.parts.holds(index, batch.records)
-            yield Job(batch.records, run.parts.path(index), summary.rows, batch.done, finished)
-            index += 1
-
-
-def _reported(job: Job, progress: Callable[[int, float], None]) -> Path:
-    progress(job.rows, job.done)
-    return job.part
 
 
 def _write_html(target: Path, parts: list[Path], lexicon: Lexicon) -> None:

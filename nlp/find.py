@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -35,6 +35,8 @@ _MIN_GLUE = 5
 _CACHE_LIMIT = 500_000
 
 Entry = Term | Cue | Context | CovidTerm
+_KINDS = [Term, Cue, Context, CovidTerm]
+"""In the order of the lists in ``Matches``."""
 
 
 class Part(NamedTuple):
@@ -55,12 +57,24 @@ class Tokens(NamedTuple):
     scores: dict[int, float]
 
 
-class Found(NamedTuple):
+E = TypeVar("E", bound=Entry)
+
+
+class Found(NamedTuple, Generic[E]):
     """A lexicon entry at tokens ``start`` to ``end`` (half-open)."""
 
-    entry: Entry
+    entry: E
     start: int
     end: int
+
+
+class Matches(NamedTuple):
+    """Everything the lexicon knows in one sentence, by kind."""
+
+    terms: list[Found[Term]]
+    cues: list[Found[Cue]]
+    places: list[Found[Context]]
+    covid: list[Found[CovidTerm]]
 
 
 class Slot(NamedTuple):
@@ -79,12 +93,12 @@ class Finder:
     def __init__(self, lexicon: Lexicon, vocab: Vocab) -> None:
         self.lexicon = lexicon
         self.vocab = vocab
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, tuple[int, Entry]] = {}
         self.phrases = PhraseMatcher(vocab, attr="ORTH")
         negations = (c.cue for c in lexicon.cues if c.assertion == "negated" and c.direction == "forward")
         self.walls = frozenset(",;:().") | {cue for cue in negations if " " not in cue}
-        self.patterns: dict[str, list[tuple[Entry, Pattern]]] = {}
-        self.covid_patterns: dict[str, list[tuple[Entry, Pattern]]] = {}
+        self.patterns: dict[str, list[tuple[int, Entry, Pattern]]] = {}
+        self.covid_patterns: dict[str, list[tuple[int, Entry, Pattern]]] = {}
         self._add_entries()
         report_terms = [term for term in lexicon.terms if term.kind == "report"]
         names = [term for term in lexicon.covid if term.kind in ("name", "control")]
@@ -107,18 +121,19 @@ class Finder:
         lexicon = self.lexicon
         entries: Sequence[Entry] = (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid)
         for number, entry in enumerate(entries):
+            kind = _KINDS.index(type(entry))
             folded = {tuple("|".join(map(self._singular, slot.split("|"))) for slot in p) for p in entry.phrases}
             plain = [Doc(self.vocab, words=list(phrase)) for phrase in folded if not _has_gap(phrase)]
             if plain:
                 key = f"{type(entry).__name__}:{number}"
-                self.entries[self.vocab.strings.add(key)] = entry
+                self.entries[self.vocab.strings.add(key)] = (kind, entry)
                 self.phrases.add(key, plain)
             for phrase in sorted(filter(_has_gap, folded)):
                 pattern = _pattern(phrase)
                 for first in pattern[0].words:
-                    self.covid_patterns.setdefault(first, []).append((entry, pattern))
+                    self.covid_patterns.setdefault(first, []).append((kind, entry, pattern))
                     if not isinstance(entry, CovidTerm):
-                        self.patterns.setdefault(first, []).append((entry, pattern))
+                        self.patterns.setdefault(first, []).append((kind, entry, pattern))
 
     def _singular(self, word: str) -> str:
         """The singular, where the lexicon has both forms."""
@@ -147,20 +162,23 @@ class Finder:
                 ends.append(offset + end)
         return Tokens(words, starts, ends, scores)
 
-    def find(self, tokens: Tokens, *, covid: bool) -> list[Found]:
-        """Every lexicon entry in the sentence; COVID patterns only when asked."""
+    def find(self, tokens: Tokens, *, covid: bool) -> Matches:
+        """Every lexicon entry in the sentence; COVID phrases with gaps only when asked."""
         words = tokens.words
-        entries = self.entries
-        found = [Found(entries[key], start, end) for key, start, end in self.phrases(Doc(self.vocab, words=words))]
+        matches = Matches([], [], [], [])
+        lists: tuple[list[Any], ...] = matches
+        for key, start, end in self.phrases(Doc(self.vocab, words=words)):
+            kind, entry = self.entries[key]
+            lists[kind].append(Found(entry, start, end))
         present = set(words)
         index = self.covid_patterns if covid else self.patterns
         for start, word in enumerate(words):
-            for entry, pattern in index.get(word, ()):
+            for kind, entry, pattern in index.get(word, ()):
                 if not present.isdisjoint(pattern[-1].words):
                     end = self._match(pattern, words, start)
                     if end:
-                        found.append(Found(entry, start, end))
-        return found
+                        lists[kind].append(Found(entry, start, end))
+        return matches
 
     def _match(self, pattern: Pattern, words: Sequence[str], start: int) -> int:
         """End of a phrase with gaps that starts here, or 0; a gap crosses neither punctuation nor a negation."""
@@ -324,9 +342,9 @@ def _is_dash(text: str, position: int) -> bool:
     return not before.isalnum() and not after.isalnum()
 
 
-def longest(found: Iterable[Found]) -> list[Found]:
+def longest(found: Iterable[Found[E]]) -> list[Found[E]]:
     """Drop what overlaps something longer; the earlier wins among equals, and equal places all stay. Sorted by place."""
-    chosen: list[Found] = []
+    chosen: list[Found[E]] = []
     taken: dict[int, tuple[int, int]] = {}
     for item in sorted(found, key=lambda f: (f.start - f.end, f.start)):
         place = (item.start, item.end)

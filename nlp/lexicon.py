@@ -108,11 +108,17 @@ class CovidTerm:
 
 @dataclass(frozen=True)
 class Section:
-    """A report heading; ``reports`` is false where a finding named there is not one of this image."""
+    """A report heading; ``reports`` is false where a finding named there is not one of this image.
+
+    ``summary`` marks sections that sum up a body of findings (impression): they never follow an indication directly.
+    ``patient`` is false where a disease named there says nothing of this patient either (comparison, abbreviations).
+    """
 
     heading: str
     section: str
     reports: bool
+    summary: bool
+    patient: bool
 
 
 @dataclass(frozen=True)
@@ -407,11 +413,18 @@ class _Loader:
 
     def section(self, cell: Callable[[str], Cell], row: Row) -> tuple[str, Section]:
         """One row of sections.csv, keyed by its heading in lower case."""
-        self.one_of(cell("reports"), row["reports"], ("yes", "no"))
+        self.one_of(cell("reports"), row["reports"], ("yes", "no", "summary", "nothing"))
         for column in ("heading", "section"):
             if not row[column]:
                 self.wrong(cell(column), "is blank")
-        return row["heading"].lower(), Section(row["heading"], row["section"], row["reports"] == "yes")
+        reports = row["reports"]
+        return row["heading"].lower(), Section(
+            heading=row["heading"],
+            section=row["section"],
+            reports=reports in ("yes", "summary"),
+            summary=reports == "summary",
+            patient=reports != "nothing",
+        )
 
     def check_duplicates(self, tables: Mapping[str, Sequence[tuple[Callable[[str], Cell], Row]]]) -> None:
         """The same row twice is a mistake of a spreadsheet, and hides which one is meant."""

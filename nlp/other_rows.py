@@ -42,7 +42,9 @@ def sheet_rows(path: Path) -> RowStream:
     Raises:
         InputError: not an XLSX file, or a damaged one.
     """
-    with _first_sheet(path) as sheet:
+    with _book(path) as book:
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # some writers store a wrong size, which would cut the table
         rows = enumerate((_filled(values) for values in sheet.iter_rows(values_only=True)), start=1)
         first = list(islice(rows, _WIDTH_ROWS))
         width = max((len(cells) for _, cells in first), default=0)
@@ -51,19 +53,26 @@ def sheet_rows(path: Path) -> RowStream:
                 yield number, cells + [""] * (width - len(cells)), None
 
 
+def other_sheets(path: Path) -> str:
+    """Words that say which sheet is read where there are several, else nothing."""
+    with _book(path) as book:
+        names = [sheet.title for sheet in book.worksheets]
+    return f", only the first of {len(names)} sheets ({names[0]})" if len(names) > 1 else ""
+
+
 @contextmanager
-def _first_sheet(path: Path) -> Iterator[Any]:
+def _book(path: Path) -> Iterator[Any]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         book = load_workbook(path, read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, IndexError, ValueError) as error:
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise InputError(f"{path} is not a readable XLSX file") from error
-    sheet.reset_dimensions()  # some writers store a wrong size, which would cut the table
     with closing(book):
-        yield sheet
+        if not book.worksheets:
+            raise InputError(f"{path} holds no sheet of cells")
+        yield book
 
 
 def jsonl_header(path: Path, handle: TextIO, rows: int) -> tuple[str, ...]:

@@ -21,11 +21,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from nlp.aggregate import of_panel, states
-from nlp.batch import Reader
 from nlp.lexicon import Lexicon, load_lexicon
 from nlp.normalise import view
 from nlp.schema import COVID
-from nlp.segment import headings, panels, sentences
+from nlp.panels import panels
+from nlp.reader import Reader
+from nlp.segment import headings, sentences
 
 MENTION_ATTRIBUTES = (
     "assertion", "cue", "rule", "term", "panel", "section", "modality", "laterality", "lobe", "match", "score",

@@ -58,7 +58,7 @@ ROLES: tuple[Role, ...] = (  # in the order in which columns are taken
     Role("diagnosis", ("diagnosis", "disease", "class", "classname", "category")),
     Role(
         "text",
-        ("caption", "captions", "text", "report", "reporttext", "radiologyreport", "description", "findings"),
+        ("caption", "captions", "text", "report", "reporttext", "description", "findings", "impression"),
         required=True,
     ),
     Role("covid", ()),

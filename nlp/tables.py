@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from nlp.csv_rows import Problem, Row, RowStream, csv_rows, shape_problem, sniff_delimiter
 from nlp.encodings import decoding_problem, find_encoding
 from nlp.errors import InputError
-from nlp.other_rows import jsonl_header, jsonl_rows, open_parquet, sheet_rows
+from nlp.other_rows import jsonl_header, jsonl_rows, open_parquet, other_sheets, sheet_rows
 
 BATCH_CHARACTERS = 32_000_000
 SAMPLE_ROWS = 1000
@@ -31,7 +31,7 @@ _MAGIC = (
     (b"\xd0\xcf\x11\xe0", "an old Excel file: save it as .xlsx or CSV"),
     (b"%PDF", "a PDF: a table is needed"),
 )
-_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".tab": "tsv"}
+_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".tab": "tsv"}
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,13 @@ class Table:
     header: tuple[str, ...]
     encoding: str = ""
     delimiter: str = ""
+    sheet: str = ""
 
     @property
     def description(self) -> str:
         """Format and encoding in words, for the user."""
         how = {";": ", separated by semicolons", "\t": ", separated by tabs", "|": ", separated by |"}
-        encoding = f", {self.encoding}" if self.encoding else ""
+        encoding = f", {self.encoding}" if self.encoding else self.sheet
         return f"{self.kind.upper()}{encoding}{how.get(self.delimiter, '')}, {len(self.header)} columns"
 
 
@@ -80,12 +81,14 @@ def open_table(path: Path, encoding: str | None = None) -> Table:
         InputError: no such file, an empty one, an unknown encoding, or a format that cannot be read.
     """
     kind = _kind(path)
+    if encoding and kind in ("parquet", "xlsx"):
+        raise InputError(f"{path} is {kind.upper()}, whose encoding is fixed: leave out --encoding")
     if kind == "parquet":
         with open_parquet(path) as file:
             return Table(path, kind, tuple(file.schema_arrow.names))
     if kind == "xlsx":
         with closing(sheet_rows(path)) as rows:
-            return Table(path, kind, _header(path, rows))
+            return Table(path, kind, _header(path, rows), sheet=other_sheets(path))
     encoding = find_encoding(path, encoding)
     if kind == "jsonl":
         with _text(path, encoding) as handle:
@@ -201,7 +204,7 @@ def column_name(header: Sequence[str], index: int) -> str:
     >>> column_name(["image", ""], 1)
     '#2 (no name)'
     """
-    name = " ".join(header[index].split())
+    name = "".join(letter if letter.isprintable() else " " for letter in header[index]).strip()
     return f"#{index + 1} {name[:60] or '(no name)'}"
 
 

@@ -1,0 +1,158 @@
+"""Panels: which stretch of a caption belongs to which lettered sub-figure.
+
+A label may stand before its text (``(A) consolidation``) or after it (``consolidation (A)``); it may be in brackets, bare, numbered,
+a range, or a place (``top panel``).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Panel(NamedTuple):
+    """A stretch of text that belongs to sub-figures; ``letters`` joined by ``;``.
+
+    ``subject`` tells that the stretch opens a sentence whose later parts belong to other panels: who is shown is said here for all.
+    """
+
+    start: int
+    end: int
+    letters: str
+    subject: bool = False
+
+
+_LETTER = r"(?:\d{1,2})?[A-Ka-k]\d?"
+_JOIN = r"\s*(?:,\s*and|,|and|&|-|to|/|or)\s*"
+_LETTERS = rf"{_LETTER}(?:{_JOIN}(?:{_LETTER}|\d))*"
+_PAREN = re.compile(
+    rf"\(\s*(?:(?:fig(?:ure)?s?\.?|panels?|images?)\s*)?(?P<letters>{_LETTERS})\s*(?:,[^()]{{0,40}}|:[^()]{{0,40}})?\)"
+    r"|\(\s*(?P<place>top|bottom|upper|lower|left|right|middle|first|second|third)\s+(?:panel|row|image|column|figure)s?\s*\)",
+    re.IGNORECASE,
+)
+_JOINED = rf"(?:{_JOIN}(?:[A-K]\d?|\d))*"
+_BARE = re.compile(
+    rf"(?:[Pp]anels?\s+|[Ii]mages?\s+)?(?P<letters>\d{{0,2}}[A-K]\d?{_JOINED})\s*(?:[.,:)]\s*(?=[A-Za-z(\d])|\s(?=[A-Z][a-z]))"
+    rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(])|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
+)
+_BARE_HINT = re.compile(r"[.;:)\n]['\"]?\s+(?=(?:[PpIi]\w+\s+)?\d{0,2}[A-Ka-k]\d?[\s.,:)&-])")
+_TEXT_START = re.compile(r"\s*(?:fig(?:ure)?\.?\s*\d+\s*)?", re.IGNORECASE)
+_PLACED = re.compile(r"\b([Tt]op|[Bb]ottom|[Uu]pper|[Ll]ower|[Ll]eft|[Rr]ight|[Mm]iddle) (?:panel|row|image|column)s?\s*[:,]")
+_NAMED = re.compile(r"\b[Pp]anels?\s+(?P<letters>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b")
+_SPLIT = re.compile(rf"({_LETTER}|\d)|(-|to)", re.IGNORECASE)
+_NOT_A_LABEL = re.compile(r"(?:hepatitis|vitamin|type|influenza|group|stage|grade|class|virus|factor|protein|stanford)\s*\Z", re.IGNORECASE)
+
+
+class _Label(NamedTuple):
+    start: int
+    end: int
+    letters: str
+    bracketed: bool
+
+
+def panels(view: str) -> list[Panel]:
+    """The stretches of a caption that belong to lettered sub-figures.
+
+    A label may stand before its text (``(A) consolidation``) or after it (``consolidation (A)``); which of the
+    two is read off each label's neighbours. Text outside every stretch is shared by all panels.
+    """
+    labels = _labels(view)
+    if not labels:
+        return []
+    after = sum(_follows_its_text(view, label) for label in labels if label.bracketed)
+    bracketed = sum(label.bracketed for label in labels)
+    if bracketed and after * 2 > bracketed and bracketed == len(labels):
+        return _stretches_before(view, labels)
+    return [
+        Panel(label.start, following.start if following else len(view), label.letters)
+        for label, following in zip(labels, [*labels[1:], None], strict=True)
+    ]
+
+
+def _labels(view: str) -> list[_Label]:
+    found = _bracketed(view) if "(" in view else []
+    starts = [match.end() for match in _BARE_HINT.finditer(view)]
+    first = _TEXT_START.match(view)
+    matches = [_BARE.match(view, start) for start in ([first.end()] if first else []) + starts]
+    if "anel" in view:
+        matches.extend(_NAMED.finditer(view))
+    for match in filter(None, matches):
+        group = match.lastgroup or "letters"
+        start = match.start(group)
+        if not any(label.start <= start < label.end for label in found):
+            found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
+    found.extend(_Label(m.start(), m.end(), m.group(1).lower(), False) for m in _PLACED.finditer(view))
+    found.sort()
+    return [label for label in found if not _is_article(view, label, found)]
+
+
+def _bracketed(view: str) -> list[_Label]:
+    """Labels in brackets, by letter or by place (top panel)."""
+    found = []
+    for match in _PAREN.finditer(view):
+        place = match.group("place")
+        letters = place.lower() if place else expand_letters(match.group("letters"))
+        if not _NOT_A_LABEL.search(view, max(0, match.start() - 12), match.start()):
+            found.append(_Label(match.start(), match.end(), letters, True))
+    return found
+
+
+def _is_article(view: str, label: _Label, labels: list[_Label]) -> bool:
+    """"A Chest CT ..." opens with an article unless there is a B."""
+    bare = not label.bracketed and label.letters == "A" and view[label.start + 1 : label.start + 2].isspace()
+    return bare and not any("B" in other.letters for other in labels)
+
+
+def _follows_its_text(view: str, label: _Label) -> bool:
+    """Whether the label closes a phrase: words before it, a mark, ``and`` or nothing behind it."""
+    before = view[max(0, label.start - 3) : label.start].rstrip()
+    behind = view[label.end : label.end + 5].lstrip()
+    if not before or before[-1] in ".:;":
+        return False
+    return not behind or behind[0] in ".,;" or behind.startswith("and ")
+
+
+def _stretches_before(view: str, labels: list[_Label]) -> list[Panel]:
+    """Stretches for labels that follow their text: from the last label or full stop to the label."""
+    stretches = []
+    last = -1
+    for label in labels:
+        stop = max(view.rfind(". ", max(last, 0), label.start) + 1, last, 0)
+        sentence_end = view.find(". ", label.end)
+        opens = any(other.start > label.end and (sentence_end < 0 or other.start < sentence_end) for other in labels)
+        stretches.append(Panel(stop, label.end, label.letters, opens and stop != last))
+        last = label.end
+    return stretches
+
+
+@lru_cache(maxsize=4096)
+def expand_letters(text: str) -> str:
+    """Letters of a label, ranges written out, in capitals.
+
+    >>> expand_letters("B-D and f")
+    'B;C;D;F'
+    """
+    letters: list[str] = []
+    ranging = False
+    for match in _SPLIT.finditer(text):
+        if match.group(2):
+            ranging = True
+            continue
+        label = match.group(1).upper()
+        if ranging and letters:
+            letters.extend(_between(letters[-1], label))
+        letters.append(label)
+        ranging = False
+    return ";".join(dict.fromkeys(letters))
+
+
+def _between(first: str, last: str) -> list[str]:
+    """Labels strictly between two: letters (A-D) or numbers behind one letter (A1-A3)."""
+    if len(first) == len(last) == 1 and first.isalpha() and last.isalpha():
+        return [chr(code) for code in range(ord(first) + 1, ord(last))]
+    if len(first) == 2 and last[-1:].isdigit() and first[1].isdigit():
+        return [f"{first[0]}{n}" for n in range(int(first[1]) + 1, int(last[-1]))]
+    return []
+
+

@@ -1,0 +1,189 @@
+"""The reader: from a text to everything that is said in it.
+
+The fast path passes over text that cannot hold a finding and reads each distinct sentence once. ``Reader(lexicon, plain=True)`` does
+neither, and tests compare the two on every text at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from spacy.vocab import Vocab
+
+from nlp.aggregate import EMPTY, Reading
+from nlp.assertion import Mention, decide
+from nlp.clauses import grammar_of
+from nlp.covid import CovidHit, covid_hits
+from nlp.find import Finder
+from nlp.lexicon import Lexicon
+from nlp.normalise import view as make_view
+from nlp.panels import panels
+from nlp.place import LocalMention, covid_mentions, local_mention, move, panel_at, section_at
+from nlp.segment import headings, sentences, times
+
+_CACHE_LIMIT = 100_000
+
+
+class SentenceReading(NamedTuple):
+    """What one sentence says, wherever it stands."""
+
+    mentions: tuple[LocalMention, ...]
+    hits: tuple[CovidHit, ...]
+
+
+NOTHING = SentenceReading((), ())
+
+
+class Reader:
+    """Reads texts with one lexicon. Build once per process, never pickle; memory is bounded.
+
+    Args:
+        lexicon: what to recognise.
+        plain: read every sentence anew and skip nothing; slow, for comparison.
+    """
+
+    def __init__(self, lexicon: Lexicon, *, plain: bool = False) -> None:
+        self.lexicon = lexicon
+        self.plain = plain
+        self.finder = Finder(lexicon, Vocab())
+        self.grammar = grammar_of(lexicon)
+        self.anchors = self.finder.finding_anchors | self.finder.covid_anchors
+        self.words = {
+            kind: {p: c.value for c in lexicon.contexts if c.kind == kind for p in c.phrases}
+            for kind in ("chest", "outside", "modality")
+        }
+        self._sentences: dict[str, SentenceReading] = {}
+        self._idle: set[str] = set()
+        self._idle_covid: set[str] = set()
+        self._modalities: dict[str, str] = {}
+
+    # ---- texts
+
+    def read_text(self, text: str) -> Reading:
+        """Everything the text says, with offsets into it as it is."""
+        view = make_view(text)
+        if not self.plain and self.is_idle(view):
+            return EMPTY
+        ranges = sentences(view, self.lexicon.abbreviations)
+        readings = [self.read_sentence(view[start:end]) for start, end in ranges]
+        if any(reading.hits for reading in readings):
+            for number, (start, end) in enumerate(ranges):
+                if readings[number] is NOTHING:
+                    readings[number] = self.read_covid(view[start:end])
+        if not any(reading.mentions or reading.hits for reading in readings):
+            return EMPTY
+        return self.assemble(text, view, ranges, readings)
+
+    def is_idle(self, view: str) -> bool:
+        """Whether no word of the text can be part of a finding's or COVID's name."""
+        return self._only_idle(view, self._idle, self.anchors)
+
+    def _only_idle(self, view: str, idle: set[str], wanted: frozenset[str]) -> bool:
+        chunks = view.split()
+        if idle.issuperset(chunks):
+            return True
+        if len(idle) > _CACHE_LIMIT:
+            idle.clear()
+        for chunk in chunks:
+            if chunk not in idle:
+                if self.finder.is_relevant(chunk, wanted):
+                    return False
+                idle.add(chunk)
+        return True
+
+    def read_sentence(self, sentence: str) -> SentenceReading:
+        """The reading of a sentence, from memory where it was read before."""
+        if self.plain:
+            return self._read(sentence)
+        known = self._sentences.get(sentence)
+        if known is None:
+            known = self._store(sentence, NOTHING if self.is_idle(sentence) else self._read(sentence))
+        return known
+
+    def read_covid(self, sentence: str) -> SentenceReading:
+        """Read a sentence without findings for what it adds to COVID ("PCR was positive.")."""
+        if self._only_idle(sentence, self._idle_covid, self.finder.covid_words):
+            return NOTHING
+        return self._store(sentence, self._read(sentence))
+
+    def _store(self, sentence: str, reading: SentenceReading) -> SentenceReading:
+        if len(self._sentences) > _CACHE_LIMIT:
+            self._sentences.clear()
+        self._sentences[sentence] = reading
+        return reading
+
+    # ---- sentences
+
+    def _read(self, sentence: str) -> SentenceReading:
+        tokens = self.finder.tokens(sentence)
+        covid = not self.finder.covid_words.isdisjoint(tokens.words)
+        matches = self.finder.find(tokens, covid=covid)
+        hits = tuple(covid_hits(tokens, matches.covid)) if covid else ()
+        decided = decide(self.grammar, tokens.words, matches)
+        mentions = tuple(local_mention(sentence, tokens, matches.places, d, clause) for d, clause in decided)
+        return SentenceReading(mentions, hits) if mentions or hits else NOTHING
+
+    # ---- from sentences to the text
+
+    def assemble(
+        self, text: str, view: str, ranges: Sequence[tuple[int, int]], readings: Sequence[SentenceReading]
+    ) -> Reading:
+        """Put the readings of the sentences in their places."""
+        sections = headings(view, self.lexicon.sections)
+        stretches = panels(view) if len(sections) < 2 else []
+        kept: list[Mention] = []
+        dropped: list[Mention] = []
+        hits: list[tuple[str, CovidHit]] = []
+        for (start, _), reading in zip(ranges, readings, strict=True):
+            modality = self.modality_before(view, start) if reading.mentions else ""
+            for local in reading.mentions:
+                at = start + local.mention.start
+                section = section_at(sections, at)
+                name = section.section if section else ""
+                mention = move(text, local.mention, start, panel_at(stretches, at), name, modality)
+                if not local.reported:
+                    dropped.append(mention)
+                elif section and not section.reports:
+                    dropped.append(mention._replace(rule="section_not_reported"))
+                elif local.unplaced and self.is_elsewhere(view):
+                    dropped.append(mention._replace(rule="outside_chest"))
+                else:
+                    kept.append(mention)
+            for hit in reading.hits:
+                moved = hit._replace(start=hit.start + start, end=hit.end + start)
+                section = section_at(sections, moved.start)
+                if section is None or section.reports or section.patient:
+                    hits.append((panel_at(stretches, moved.start, of_patient=True), moved))
+        kept.extend(covid_mentions(text, hits))
+        kept.sort(key=lambda m: (m.start, m.end, m.finding))
+        letters = tuple(dict.fromkeys(letter for s in stretches for letter in s.letters.split(";")))
+        count = len(times(view)) if kept and not sections and len(letters) < 2 else 0
+        return Reading(tuple(kept), tuple(hits), letters, count, tuple(dropped))
+
+    def modality_before(self, view: str, position: int) -> str:
+        """The modality named last before a character, so that "It shows ..." is known to speak of the CT."""
+        for chunk in reversed(view[:position].split()):
+            modality = self._modalities.get(chunk)
+            if modality is None:
+                if len(self._modalities) > _CACHE_LIMIT:
+                    self._modalities.clear()
+                modality = self._modalities[chunk] = self._modality_of(chunk)
+            if modality:
+                return modality
+        return ""
+
+    def _modality_of(self, chunk: str) -> str:
+        words = tuple(self.finder.tokens(chunk).words)
+        for phrase, modality in self.words["modality"].items():
+            if any(words[i : i + len(phrase)] == phrase for i in range(len(words))):
+                return modality
+        return ""
+
+    def is_elsewhere(self, view: str) -> bool:
+        """Whether the text speaks of bones, ovaries and the like, and nowhere of the chest."""
+        chest, outside = (frozenset(p[0] for p in self.words[k] if len(p) == 1) for k in ("chest", "outside"))
+        chunks = set(view.split())
+        if any(self.finder.is_relevant(chunk, chest) for chunk in chunks):
+            return False
+        return any(self.finder.is_relevant(chunk, outside) for chunk in chunks)
