@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from nlp.assertion import Mention
 from nlp.covid import CovidHit, covid_state
-from nlp.schema import COVID, CovidState, State, record_state
 from nlp.panels import expand_letters
+from nlp.schema import COVID, CovidState, State, record_state
 
 _FIGURE_NUMBER = re.compile(r"\A\d+(?=[A-Z])")
 

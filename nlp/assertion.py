@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from nlp.clauses import NEAR, Grammar, Sentence
+from nlp.entries import Term
 from nlp.find import Found, Matches, longest
-from nlp.lexicon import Term
 from nlp.schema import Assertion
 from nlp.scopes import Scope, scopes
 
@@ -53,17 +53,23 @@ class Decision(NamedTuple):
     cue: Scope | None
 
 
-def decide(grammar: Grammar, words: Sequence[str], matches: Matches) -> list[tuple[Decision, tuple[int, int]]]:
+def decide(
+    grammar: Grammar, words: Sequence[str], matches: Matches
+) -> list[tuple[Decision, tuple[int, int]]]:
     """Every finding of a sentence with what the sentence says of it, and the clause it stands in."""
     mentions = report_terms(matches.terms)
     if not mentions:
         return []
-    cues = longest(c for c in matches.cues if not any(m.start <= c.start and c.end <= m.end for m in mentions))
+    cues = longest(
+        c for c in matches.cues if not any(m.start <= c.start and c.end <= m.end for m in mentions)
+    )
     sentence = Sentence(grammar, words, mentions, cues)
     found = [scope for cue in cues for scope in scopes(sentence, cue)]
     explained = glossary(sentence)
     decisions = (
-        Decision(mention, None, "glossary", None) if mention in explained else _decide(sentence, mention, found)
+        Decision(mention, None, "glossary", None)
+        if mention in explained
+        else _decide(sentence, mention, found)
         for mention in mentions
     )
     return [(decision, sentence.clause(decision.term.start)) for decision in decisions]
@@ -77,7 +83,9 @@ def report_terms(found: Sequence[Found[Term]]) -> list[Found[Term]]:
         if item.entry.kind == "report" and not any(_covers(exclusion, item) for exclusion in exclusions):
             by_finding.setdefault(item.entry.finding, []).append(item)
     chosen = [
-        item for items in by_finding.values() for item in {(f.start, f.end): f for f in longest(items)}.values()
+        item
+        for items in by_finding.values()
+        for item in {(f.start, f.end): f for f in longest(items)}.values()
     ]
     return sorted(chosen, key=lambda item: (item.start, item.end))
 
@@ -113,7 +121,9 @@ def _taken_for_granted(sentence: Sentence, mention: Found[Term]) -> int:
     """Where "within the" begins, in "no air bronchogram within the consolidation": no cue reaches in from before it."""
     words, grammar = sentence.words, sentence.grammar
     for i in range(mention.start - 1, max(mention.start - NEAR, 0) - 1, -1):
-        definite = words[i] == "in" and 0 < i and i + 1 < mention.start and words[i + 1] in grammar.new_subject
+        definite = (
+            words[i] == "in" and i > 0 and i + 1 < mention.start and words[i + 1] in grammar.new_subject
+        )
         if words[i] in grammar.inside or definite:
             return i
         if words[i] in grammar.conjunction or words[i] in ",;(:":
@@ -171,7 +181,7 @@ def _seen_before(sentence: Sentence, mention: Found[Term], negation: Scope) -> b
 
 
 def _earlier_examination(sentence: Sentence, mention: Found[Term]) -> Scope | None:
-    """"In the previous examination, ...": what such a clause states is of that examination, and only cited."""
+    """ "In the previous examination, ...": what such a clause states is of that examination, and only cited."""
     low, high = sentence.clause(mention.start)
     for found in sentence.cues:
         if found.entry.rule == "earlier_examination" and low <= found.start <= low + 1 < mention.start:
@@ -182,11 +192,19 @@ def _earlier_examination(sentence: Sentence, mention: Found[Term]) -> Scope | No
 def glossary(sentence: Sentence) -> set[Found[Term]]:
     """Mentions that only explain an abbreviation: "GGO, ground-glass opacity" or "CPP = crazy-paving pattern"."""
     words = sentence.words
-    found = {m for m in sentence.mentions if m.start > 1 and words[m.start - 1] == "=" and _ends_entry(words, m.end)}
+    found = {
+        m
+        for m in sentence.mentions
+        if m.start > 1 and words[m.start - 1] == "=" and _ends_entry(words, m.end)
+    }
     for short in sentence.mentions:
         for full in sentence.mentions:
             gap = words[short.end : full.start]
-            pair = short.entry.finding == full.entry.finding and short.end - short.start == 1 and short.end <= full.start
+            pair = (
+                short.entry.finding == full.entry.finding
+                and short.end - short.start == 1
+                and short.end <= full.start
+            )
             if pair and (not gap or (len(gap) == 1 and gap[0] in ",:=-")) and _ends_entry(words, full.end):
                 found |= {short, full}
     return found

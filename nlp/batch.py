@@ -5,14 +5,16 @@ Any engine can call it: worker processes, Spark's ``mapInArrow``. All state is i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from nlp.aggregate import Reading, Record, of_panel, states
+from nlp.aggregate import Record, of_panel, states
 from nlp.assertion import Mention
-from nlp.lexicon import Lexicon
+from nlp.entries import Lexicon
 from nlp.reader import Reader
 from nlp.schema import COVID, COVID_CELL, MENTION_COLUMNS, STATE_CELL, label_columns
 
@@ -38,14 +40,25 @@ def label_batch(records: pa.RecordBatch, reader: Reader) -> Labelled:
         ``schema.MENTION_COLUMNS``, offsets as integers.
     """
     columns = {name: records.column(name).to_pylist() for name in records.schema.names}
-    readings: dict[str, Reading] = {}
-    rows: list[Record] = []
-    for caption, panel in zip(columns["caption"], columns["panel"], strict=True):
-        reading = readings.get(caption)
-        if reading is None:
-            reading = readings[caption] = reader.read_text(caption)
-        rows.append(of_panel(reading, panel))
-    return Labelled(_labels(columns, rows, reader.lexicon), _mentions(columns["image"], rows))
+    with _collector_paused():
+        read: dict[tuple[str, str], Record] = {}
+        rows = [
+            read.get(key) or read.setdefault(key, of_panel(reader.read_text(key[0]), key[1]))
+            for key in zip(columns["caption"], columns["panel"], strict=True)
+        ]
+        return Labelled(_labels(columns, rows, reader.lexicon), _mentions(columns["image"], rows))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Reading makes no reference cycles, and looking for them took a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _labels(columns: dict[str, list[str]], rows: Sequence[Record], lexicon: Lexicon) -> pa.RecordBatch:
@@ -95,6 +108,9 @@ def _mentions(images: Sequence[str], rows: Sequence[Record]) -> pa.RecordBatch:
     names = [column.name for column in MENTION_COLUMNS]
     mentions = [mention for record in rows for mention in record.mentions]
     fields = dict(zip(Mention._fields, zip(*mentions, strict=True), strict=True)) if mentions else {}
-    columns = {"image": [image for image, record in zip(images, rows, strict=True) for _ in record.mentions], **fields}
+    columns = {
+        "image": [image for image, record in zip(images, rows, strict=True) for _ in record.mentions],
+        **fields,
+    }
     arrays = [pa.array(columns.get(name, ()), _MENTION_TYPES.get(name, pa.string())) for name in names]
     return pa.record_batch(arrays, names=names)

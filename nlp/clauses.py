@@ -7,10 +7,11 @@ mean two clauses; the second starts at a comma or an ``and`` between them. All p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+from nlp.entries import Cue, Lexicon, Term
 from nlp.find import Found
-from nlp.lexicon import Cue, Lexicon, Term
 
 COMMAS = frozenset(",-")
 NEAR = 4
@@ -36,14 +37,20 @@ class Grammar(NamedTuple):
 def grammar_of(lexicon: Lexicon) -> Grammar:
     """The single words of each class."""
     classes = lexicon.classes
-    return Grammar(*(frozenset(p[0] for p in classes.get(name, ()) if len(p) == 1) for name in Grammar._fields))
+    return Grammar(
+        *(frozenset(p[0] for p in classes.get(name, ()) if len(p) == 1) for name in Grammar._fields)
+    )
 
 
 class Sentence:
     """A sentence as folded words, with the findings and cues in it, cut into clauses."""
 
     def __init__(
-        self, grammar: Grammar, words: Sequence[str], mentions: Sequence[Found[Term]], cues: Sequence[Found[Cue]]
+        self,
+        grammar: Grammar,
+        words: Sequence[str],
+        mentions: Sequence[Found[Term]],
+        cues: Sequence[Found[Cue]],
     ) -> None:
         self.grammar = grammar
         self.words = words
@@ -66,14 +73,14 @@ class Sentence:
         return any(low <= mention.start < high for mention in self.mentions)
 
     def opens_new_subject(self, low: int, high: int) -> bool:
-        """"... and the lesions were absorbed": a new subject that is none of our findings."""
+        """ "... and the lesions were absorbed": a new subject that is none of our findings."""
         return low < high and self.words[low] in self.grammar.new_subject and not self.mention_in(low, high)
 
     def _breaks(self) -> list[int]:
         """Token numbers at which a clause starts."""
         breaks = {i + 1 for i, word in enumerate(self.words) if word == ";"} | self._label_ends()
         verbs = self._main_verbs()
-        for first, second in zip(verbs, verbs[1:], strict=False):
+        for first, second in pairwise(verbs):
             if not any(first < b <= second for b in breaks):
                 cut = self._cut_between(first, second)
                 if cut is not None:
@@ -83,7 +90,7 @@ class Sentence:
     def _label_ends(self) -> set[int]:
         """Ends of panel labels such as ``(A)`` or ``(a and b)``."""
         words = self.words
-        ends = set()
+        ends: set[int] = set()
         for i, word in enumerate(words[:-2]):
             if word == "(" and len(words[i + 1]) == 1 and words[i + 1].isalpha():
                 close = [j for j in range(i + 2, min(i + _LABEL_WIDTH, len(words))) if words[j] == ")"]
@@ -94,9 +101,9 @@ class Sentence:
         """Positions of finite verbs outside of side clauses, one per verb group."""
         found: list[int] = []
         for i, word in enumerate(self.words):
-            if word in self.grammar.predicate and not self.has(self.grammar.pronoun, max(0, i - 2), i):
-                if not found or i - found[-1] > 2:
-                    found.append(i)
+            main = word in self.grammar.predicate and not self.has(self.grammar.pronoun, max(0, i - 2), i)
+            if main and (not found or i - found[-1] > 2):
+                found.append(i)
         return found
 
     def _cut_between(self, first: int, second: int) -> int | None:
@@ -110,6 +117,10 @@ class Sentence:
         if commas:
             return commas[-1] + 1
         ands = [i for i in range(first + 1, second) if words[i] == "and"]
-        while len(ands) > 1 and ands[-1] - ands[-2] <= NEAR and not self.has(grammar.preposition, ands[-2], ands[-1]):
+        while (
+            len(ands) > 1
+            and ands[-1] - ands[-2] <= NEAR
+            and not self.has(grammar.preposition, ands[-2], ands[-1])
+        ):
             ands.pop()
         return ands[-1] if ands else None

@@ -139,7 +139,7 @@ class _Matches:
         elif indexes[0] not in self.rows:
             _check_cells(where, row, self._columns[2:])
             kept = {name: row[name] for name in self._columns}
-            self.rows |= {index: kept for index in indexes}
+            self.rows |= dict.fromkeys(indexes, kept)
         elif self.by == "id":
             raise ContractError(f"{where}: image {row['image']!r} occurs twice; it must be unique")
         else:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from nlp.entries import CovidTerm
 from nlp.find import Found, Tokens
-from nlp.lexicon import CovidTerm
 from nlp.schema import CovidState
+
+
+NAMING = frozenset({"name", "control"})
+"""Kinds that make a text one about COVID; a negative swab alone does not say of what."""
 
 
 class CovidHit(NamedTuple):
@@ -31,7 +35,9 @@ def covid_hits(tokens: Tokens, found: Sequence[Found[CovidTerm]]) -> list[CovidH
     for item in _widest(found):
         if any(_overlap(item, other) for other in ignored):
             continue
-        around = {o.entry.kind for o in found if o is not item and o.entry.kind != "name" and _overlap(o, item)}
+        around = {
+            o.entry.kind for o in found if o is not item and o.entry.kind != "name" and _overlap(o, item)
+        }
         start, end = tokens.starts[item.start], tokens.ends[item.end - 1]
         hits.append(CovidHit(item.entry.kind, start, end, item.entry.term, frozenset(around)))
     return hits

@@ -34,9 +34,9 @@ RowStream = Generator[Row, None, None]
 
 
 def sniff_delimiter(text: str) -> str:
-    """The delimiter under which the header has several cells and most rows as many.
+    r"""The delimiter under which the header has several cells and most rows as many.
 
-    >>> sniff_delimiter('image;caption\\na.png;"GGO, both lungs"\\n')
+    >>> sniff_delimiter('image;caption\na.png;"GGO, both lungs"\n')
     ';'
     """
     return max(_DELIMITERS, key=lambda delimiter: _fit(text[:_SNIFFED], delimiter))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nlp.aggregate import Reading, Record
     from nlp.assertion import Mention
     from nlp.batch import Reader
-    from nlp.lexicon import Finding, Lexicon
+    from nlp.entries import Finding, Lexicon
 
 _WIDTH, _NEAR = 100, 20
 _STRIKE = ("negated", "resolved")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nlp.command import run_command
 
 if TYPE_CHECKING:  # heavy modules load inside the functions: --help must not wait for them
-    from nlp.lexicon import Lexicon
+    from nlp.entries import Lexicon
     from nlp.summary import Summary
 
 COLUMN_HELP = {

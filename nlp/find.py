@@ -17,8 +17,9 @@ from spacy.matcher import PhraseMatcher
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from nlp.lexicon import GAP, Context, CovidTerm, Cue, Lexicon, Phrase, Term
+from nlp.entries import Context, CovidTerm, Cue, Lexicon, Term
 from nlp.normalise import SOFT_HYPHEN
+from nlp.phrases import Phrase, gap_size, has_gap, is_gap
 
 UNKNOWN = "_"
 NUMBER = "#"
@@ -102,15 +103,21 @@ class Finder:
         self._add_entries()
         report_terms = [term for term in lexicon.terms if term.kind == "report"]
         names = [term for term in lexicon.covid if term.kind in ("name", "control")]
-        self.finding_anchors = anchors(phrase for term in report_terms for phrase in term.phrases)
-        self.covid_anchors = anchors(phrase for term in names for phrase in term.phrases)
-        self.covid_words = anchors(phrase for term in lexicon.covid for phrase in term.phrases)
-        words = {w for t in report_terms if t.fuzzy for p in t.phrases for s in p for w in s.split("|")}
-        glued_words = {written for written, means in lexicon.spellings.items() if means and words.issuperset(means)}
-        self.fuzzy_words = sorted(w for w in words | glued_words if len(w) >= _MIN_FUZZY)
-        words = {w for t in report_terms for p in t.phrases for s in p for w in s.split("|") if len(w) >= _MIN_GLUE}
-        glue = sorted(words | {w for w in self.covid_anchors if len(w) >= _MIN_GLUE - 1}, key=len)
-        self._glued = re.compile("|".join(map(re.escape, reversed(glue))))
+        self.finding_anchors = anchors(
+            phrase for term in report_terms for phrase in self.fold_phrases(term.phrases)
+        )
+        self.covid_anchors = anchors(phrase for term in names for phrase in self.fold_phrases(term.phrases))
+        self.covid_words = anchors(
+            phrase for term in lexicon.covid for phrase in self.fold_phrases(term.phrases)
+        )
+        fuzzy = _words(term for term in report_terms if term.fuzzy)
+        glued_words = {
+            written for written, means in lexicon.spellings.items() if means and fuzzy.issuperset(means)
+        }
+        self.fuzzy_words = sorted(word for word in fuzzy | glued_words if len(word) >= _MIN_FUZZY)
+        glue = {word for word in _words(report_terms) if len(word) >= _MIN_GLUE}
+        glue |= {word for word in self.covid_anchors if len(word) >= _MIN_GLUE - 1}
+        self._glued = re.compile("|".join(map(re.escape, sorted(glue, key=len, reverse=True))))
         self._folded: dict[str, tuple[Part, ...]] = {}
 
     def _add_entries(self) -> None:
@@ -122,18 +129,24 @@ class Finder:
         entries: Sequence[Entry] = (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid)
         for number, entry in enumerate(entries):
             kind = _KINDS.index(type(entry))
-            folded = {tuple("|".join(map(self._singular, slot.split("|"))) for slot in p) for p in entry.phrases}
-            plain = [Doc(self.vocab, words=list(phrase)) for phrase in folded if not _has_gap(phrase)]
+            folded = self.fold_phrases(entry.phrases)
+            plain = [Doc(self.vocab, words=list(phrase)) for phrase in folded if not has_gap(phrase)]
             if plain:
                 key = f"{type(entry).__name__}:{number}"
                 self.entries[self.vocab.strings.add(key)] = (kind, entry)
                 self.phrases.add(key, plain)
-            for phrase in sorted(filter(_has_gap, folded)):
+            for phrase in sorted(filter(has_gap, folded)):
                 pattern = _pattern(phrase)
                 for first in pattern[0].words:
                     self.covid_patterns.setdefault(first, []).append((kind, entry, pattern))
                     if not isinstance(entry, CovidTerm):
                         self.patterns.setdefault(first, []).append((kind, entry, pattern))
+
+    def fold_phrases(self, phrases: Iterable[Phrase]) -> set[Phrase]:
+        """Phrases of the lexicon in the words that texts are folded to."""
+        return {
+            tuple("|".join(map(self._singular, slot.split("|"))) for slot in phrase) for phrase in phrases
+        }
 
     def _singular(self, word: str) -> str:
         """The singular, where the lexicon has both forms."""
@@ -224,7 +237,10 @@ class Finder:
         camel = _CAMEL.fullmatch(raw)
         if camel:
             first, second = camel.groups()
-            moved = (part._replace(start=part.start + len(first), end=part.end + len(first)) for part in self.fold(second))
+            moved = (
+                part._replace(start=part.start + len(first), end=part.end + len(first))
+                for part in self.fold(second)
+            )
             return (*self.fold(first), *moved)
         if len(word) >= _MIN_GLUED and len(word) == length:
             glued = self._unglue(word)
@@ -278,14 +294,17 @@ def anchors(phrases: Iterable[Phrase]) -> frozenset[str]:
     """
     chosen: set[str] = set()
     for phrase in sorted(set(phrases), key=lambda p: (len(p), p)):
-        slots = [slot.split("|") for slot in phrase if not GAP.fullmatch(slot)]
+        slots = [slot.split("|") for slot in phrase if not is_gap(slot)]
         if not any(chosen.issuperset(slot) for slot in slots):
-            chosen.update(min(slots, key=lambda slot: (len(slot), -min(map(len, slot)))))
+            rarest = min(slots, key=lambda slot: (len(slot), -min(len(word) for word in slot)))
+            chosen.update(rarest)
     return frozenset(chosen)
 
 
-def _has_gap(phrase: Phrase) -> bool:
-    return any(GAP.fullmatch(slot) for slot in phrase)
+def _words(terms: Iterable[Term]) -> set[str]:
+    """The words of some terms' phrases, without gaps."""
+    slots = (slot for term in terms for phrase in term.phrases for slot in phrase if not is_gap(slot))
+    return {word for slot in slots for word in slot.split("|")}
 
 
 def _pattern(phrase: Phrase) -> Pattern:
@@ -293,9 +312,8 @@ def _pattern(phrase: Phrase) -> Pattern:
     slots = []
     gap = 0
     for slot in phrase:
-        size = GAP.fullmatch(slot)
-        if size:
-            gap = int(size.group(1))
+        if is_gap(slot):
+            gap = gap_size(slot)
         else:
             slots.append(Slot(frozenset(slot.split("|")), gap))
             gap = 0

@@ -1,17 +1,7 @@
 """The lexicon: every word the reader knows, as data in ``lexicon/*.csv``.
 
-A radiologist adds a synonym, a cue or a whole finding by adding rows; no Python changes.
-``python -m nlp.lexicon check [DIR]`` names file, line and column of every mistake.
-
-Phrases are written in a small language that expands to word sequences:
-
-=============  ==================================================
-``word``       this word, in any case; plurals and hyphens are folded
-``a|b``        either word
-``@class``     any word or phrase of that class in ``words.csv``
-``slot?``      may be left out
-``<3>``        a gap of up to three words, not across punctuation
-=============  ==================================================
+A radiologist adds a synonym, a cue or a whole finding by adding rows; no Python changes. ``python -m nlp.lexicon check [DIR]`` names
+file, line and column of every mistake. Terms and cues are written in the language of ``nlp.phrases``.
 
 The module is light: it loads neither spaCy nor pandas.
 """
@@ -21,135 +11,21 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import itertools
-import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from nlp.command import run_command
+from nlp.entries import Context, CovidTerm, Cue, Finding, Lexicon, Section, Term
 from nlp.errors import LexiconError
-from nlp.schema import ASSERTIONS, COVID, Assertion
+from nlp.phrases import Phrase, expand
+from nlp.schema import ASSERTIONS, COVID
+
+__all__ = ["Context", "CovidTerm", "Cue", "Finding", "Lexicon", "Section", "Term", "load_lexicon"]
 
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "lexicon"
-GAP = re.compile(r"<(\d)>")
-MAX_PHRASES = 20_000
-
-Phrase = tuple[str, ...]
-"""Words in order. Where the row has a gap, it stands as ``<n>`` and alternatives as ``a|b|c``."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One lesion: a column of labels.csv."""
-
-    key: str
-    name: str
-    abbreviation: str
-    colour: str
-    definition: str
-    entails: tuple[str, ...]
-    radlex: str
-    dicom: str
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """A way to write a finding (``kind`` report), or words that look like one and are not (exclude)."""
-
-    finding: str
-    term: str
-    kind: Literal["report", "exclude"]
-    fuzzy: bool
-    assertion: Assertion | None
-    chest: bool
-    phrases: tuple[Phrase, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Cue:
-    """Words that decide an assertion, or that stop or disarm such words.
-
-    ``kind``: ``cue`` decides; ``pseudo`` looks like a cue and is none; ``terminate`` ends scopes;
-    ``past`` says that a finding was seen before; ``discard`` takes a finding out of the report (a definition, a
-    risk, an older examination that is only cited). ``reach`` limits the scope to so many words.
-    """
-
-    cue: str
-    kind: Literal["cue", "pseudo", "terminate", "past", "discard"]
-    assertion: Assertion | None
-    direction: Literal["forward", "backward", "both", "closing", "answer"]
-    reach: int | None
-    rule: str
-    phrases: tuple[Phrase, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Context:
-    """Words that place a finding: modality, laterality, lobe, chest or outside of it."""
-
-    kind: Literal["modality", "laterality", "lobe", "chest", "outside"]
-    value: str
-    phrases: tuple[Phrase, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class CovidTerm:
-    """COVID wording: the ``name`` of the disease, or words that settle a state beside or without it."""
-
-    kind: str
-    term: str
-    phrases: tuple[Phrase, ...] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A report heading; ``reports`` is false where a finding named there is not one of this image.
-
-    ``summary`` marks sections that sum up a body of findings (impression): they never follow an indication directly.
-    ``patient`` is false where a disease named there says nothing of this patient either (comparison, abbreviations).
-    """
-
-    heading: str
-    section: str
-    reports: bool
-    summary: bool
-    patient: bool
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """All rows, checked and expanded. ``version`` is a hash of the files' contents."""
-
-    version: str
-    findings: tuple[Finding, ...]
-    terms: tuple[Term, ...]
-    cues: tuple[Cue, ...]
-    contexts: tuple[Context, ...]
-    covid: tuple[CovidTerm, ...]
-    sections: Mapping[str, Section]
-    spellings: Mapping[str, Phrase]
-    classes: Mapping[str, tuple[Phrase, ...]]
-    abbreviations: Mapping[str, bool]
-    never_fuzzy: frozenset[str]
-
-    @cached_property
-    def finding_keys(self) -> tuple[str, ...]:
-        """Keys of the findings, in the order of their columns."""
-        return tuple(finding.key for finding in self.findings)
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """Every word that occurs in a phrase of the lexicon."""
-        entries = (*self.terms, *self.cues, *self.contexts, *self.covid)
-        phrases = [phrase for entry in entries for phrase in entry.phrases]
-        phrases += [phrase for members in self.classes.values() for phrase in members]
-        slots = [slot for phrase in phrases for slot in phrase if not GAP.fullmatch(slot)]
-        return frozenset(word for slot in slots for word in slot.split("|"))
 
 
 class Cell(NamedTuple):
@@ -181,7 +57,6 @@ FILES: Mapping[str, tuple[str, ...]] = {
 COVID_KINDS = ("name", "ignore", "confirm", "suspect", "deny", "control", "other_disease")
 _FINDING_KEY = re.compile(r"[a-z][a-z0-9_]*")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_SLOT = re.compile(r"(@?[^\s|?@<>]+(\|@?[^\s|?@<>]+)*)(\?)?")
 
 
 def load_lexicon(folder: Path | None = None) -> Lexicon:
@@ -211,7 +86,9 @@ class _Loader:
         tables = {name: list(self.rows(name)) for name in FILES}
         if self.problems:
             raise LexiconError(self.problems)
-        self.spellings = {r["written"].lower(): tuple(r["means"].lower().split()) for _, r in tables["spellings.csv"]}
+        self.spellings = {
+            r["written"].lower(): tuple(r["means"].lower().split()) for _, r in tables["spellings.csv"]
+        }
         self.load_classes(tables["words.csv"])
         findings = [self.finding(cell, row) for cell, row in tables["findings.csv"]]
         self.check_entails(tables["findings.csv"], [finding.key for finding in findings])
@@ -283,49 +160,12 @@ class _Loader:
             self.wrong(cell, f"must be {' or '.join(a or 'blank' for a in allowed)}; found {value!r}")
 
     def phrases(self, cell: Cell, text: str) -> tuple[Phrase, ...]:
-        """Expand one phrase of the small language to word sequences."""
-        if not text:
-            self.wrong(cell, "is blank")
+        """Expand a phrase; what is wrong with it becomes a problem of the cell."""
+        try:
+            return expand(text, self.classes, self.spellings)
+        except ValueError as error:
+            self.wrong(cell, str(error))
             return ()
-        slots: list[list[Phrase]] = []
-        for slot in text.lower().split():
-            slots.append(self.slot(cell, slot))
-        has_gap = GAP.search(text) is not None
-        slots = [self.merged(options) if has_gap else list(dict.fromkeys(options)) for options in slots]
-        size = math.prod(max(1, len(options)) for options in slots)
-        if size > MAX_PHRASES:
-            self.wrong(cell, f"expands to {size} phrases; split the row (the limit is {MAX_PHRASES})")
-            return ()
-        joined = {tuple(itertools.chain.from_iterable(choice)) for choice in itertools.product(*slots)}
-        joined.discard(())
-        if any(GAP.fullmatch(p[0]) or GAP.fullmatch(p[-1]) for p in joined):
-            self.wrong(cell, "a gap cannot stand first or last")
-        return tuple(sorted(joined))
-
-    @staticmethod
-    def merged(options: list[Phrase]) -> list[Phrase]:
-        """Single words of one slot as one alternative ``a|b|c``: phrases with gaps become token patterns."""
-        single = sorted({option[0] for option in options if len(option) == 1})
-        return ([("|".join(single),)] if single else []) + [option for option in options if len(option) != 1]
-
-    def slot(self, cell: Cell, slot: str) -> list[Phrase]:
-        """The options of one slot."""
-        if GAP.fullmatch(slot):
-            return [(slot,)]
-        match = _SLOT.fullmatch(slot)
-        if not match:
-            self.wrong(cell, f"cannot read {slot!r}; see the phrase language in nlp/lexicon.py")
-            return []
-        options: list[Phrase] = []
-        for option in match.group(1).split("|"):
-            if option.startswith("@"):
-                if option[1:] not in self.classes:
-                    known = ", ".join(sorted(self.classes))
-                    self.wrong(cell, f"no class {option!r} in words.csv; the classes are {known}")
-                options.extend(self.classes.get(option[1:], ()))
-            else:
-                options.append(self.spellings.get(option, (option,)))
-        return [*options, ()] if match.group(3) else options
 
     def load_classes(self, rows: Sequence[tuple[Callable[[str], Cell], Row]]) -> None:
         """Classes may be used by classes further down."""
@@ -357,7 +197,9 @@ class _Loader:
 
     def term(self, cell: Callable[[str], Cell], row: Row, keys: set[str]) -> Term:
         """One row of terms.csv."""
-        self.one_of(cell("finding"), row["finding"], (*sorted(keys), *([""] if row["kind"] == "exclude" else [])))
+        self.one_of(
+            cell("finding"), row["finding"], (*sorted(keys), *([""] if row["kind"] == "exclude" else []))
+        )
         self.one_of(cell("kind"), row["kind"], ("report", "exclude"))
         self.one_of(cell("fuzzy"), row["fuzzy"], ("yes", "no"))
         self.one_of(cell("chest"), row["chest"], ("yes", "no"))
@@ -389,7 +231,9 @@ class _Loader:
             phrases=self.phrases(cell("cue"), row["cue"]),
         )
 
-    def contexts(self, tables: Mapping[str, Sequence[tuple[Callable[[str], Cell], Row]]]) -> Iterator[Context]:
+    def contexts(
+        self, tables: Mapping[str, Sequence[tuple[Callable[[str], Cell], Row]]]
+    ) -> Iterator[Context]:
         """The rows of modalities.csv and anatomy.csv."""
         for cell, row in tables["modalities.csv"]:
             yield Context("modality", row["modality"], self.phrases(cell("term"), row["term"]))
@@ -453,10 +297,14 @@ class _Loader:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m nlp.lexicon check [DIR]``."""
-    parser = argparse.ArgumentParser(prog="python -m nlp.lexicon", description="Check the lexicon's CSV files.")
+    parser = argparse.ArgumentParser(
+        prog="python -m nlp.lexicon", description="Check the lexicon's CSV files."
+    )
     commands = parser.add_subparsers(dest="action", required=True)
     check = commands.add_parser("check", help="name file, line and column of every mistake")
-    check.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: the toolkit's own lexicon")
+    check.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="default: the toolkit's own lexicon"
+    )
     return run_command(parser, lambda options: _check(options.folder), arguments)
 
 

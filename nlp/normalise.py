@@ -29,7 +29,9 @@ _CHARACTERS = str.maketrans(
         "\u2029": "\n",
     }
 )
-_MOJIBAKE = re.compile("\u00e2\u20ac([\u0093\u0094\u201c\u201d\u2122\u02dc\u0153\u009d\u2018\u2019\u0080-\u00bf])")
+_MOJIBAKE = re.compile(
+    "\u00e2\u20ac([\u0093\u0094\u201c\u201d\u2122\u02dc\u0153\u009d\u2018\u2019\u0080-\u00bf])"
+)
 _MOJIBAKE_DASHES = frozenset("\u0093\u0094\u201c\u201d")
 _LIST_START = re.compile(r"\s*\[\s*['\"]")
 _LIST_END = re.compile(r"['\"]\s*\]\s*\Z")

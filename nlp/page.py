@@ -9,7 +9,7 @@ import colorsys
 from collections.abc import Mapping
 from html import escape
 
-from nlp.lexicon import Lexicon
+from nlp.entries import Lexicon
 from nlp.schema import COVID
 
 PAPER, NIGHT = "#ffffff", "#14181d"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from nlp.batch import Reader
-    from nlp.lexicon import Lexicon
+    from nlp.entries import Lexicon
 
 IN_FLIGHT = 2
 """Batches per worker that are being labelled or wait for it: enough to keep all busy, few enough to hold."""

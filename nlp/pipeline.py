@@ -21,11 +21,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from nlp.aggregate import of_panel, states
-from nlp.lexicon import Lexicon, load_lexicon
+from nlp.entries import Lexicon
+from nlp.lexicon import load_lexicon
 from nlp.normalise import view
-from nlp.schema import COVID
 from nlp.panels import panels
 from nlp.reader import Reader
+from nlp.schema import COVID
 from nlp.segment import headings, sentences
 
 MENTION_ATTRIBUTES = (
@@ -59,7 +60,9 @@ def chest_segments(nlp: Language, name: str, lexicon: str | None) -> ChestSegmen
 
 
 @Language.factory(
-    "chest_findings", default_config={"lexicon": None, "spans_key": "findings"}, assigns=["doc.spans", "span._.assertion"]
+    "chest_findings",
+    default_config={"lexicon": None, "spans_key": "findings"},
+    assigns=["doc.spans", "span._.assertion"],
 )
 def chest_findings(nlp: Language, name: str, lexicon: str | None, spans_key: str) -> ChestFindings:
     """Spans of the findings with their assertions; ``doc._.finding_states`` and ``doc._.covid19`` for the whole text."""
@@ -75,12 +78,16 @@ class ChestSegments:
     def __call__(self, doc: Doc) -> Doc:
         """Add the span groups."""
         text = view(doc.text)
-        doc.spans["sentences"] = list(_spans(doc, ((s, e, "") for s, e in sentences(text, self.lexicon.abbreviations))))
+        doc.spans["sentences"] = list(
+            _spans(doc, ((s, e, "") for s, e in sentences(text, self.lexicon.abbreviations)))
+        )
         doc.spans["panels"] = list(_spans(doc, ((p.start, p.end, p.letters) for p in panels(text))))
         starts = headings(text, self.lexicon.sections)
         ends = [*(heading.start for heading in starts[1:]), len(text)]
         doc.spans["sections"] = list(
-            _spans(doc, ((h.start, end, h.section) for h, end in zip(starts, ends, strict=False) if h.section))
+            _spans(
+                doc, ((h.start, end, h.section) for h, end in zip(starts, ends, strict=False) if h.section)
+            )
         )
         return doc
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from nlp.assertion import Decision, Mention
 from nlp.covid import CovidHit
+from nlp.entries import Context
 from nlp.find import Found, Tokens
-from nlp.lexicon import Context
 from nlp.panels import Panel
 from nlp.schema import COVID, Assertion
 from nlp.segment import Heading
@@ -35,7 +35,11 @@ class LocalMention(NamedTuple):
 
 
 def local_mention(
-    sentence: str, tokens: Tokens, places: Sequence[Found[Context]], decision: Decision, clause: tuple[int, int]
+    sentence: str,
+    tokens: Tokens,
+    places: Sequence[Found[Context]],
+    decision: Decision,
+    clause: tuple[int, int],
 ) -> LocalMention:
     """A decision as a mention of its sentence, with modality, laterality and lobes as far as the sentence says."""
     term, cue = decision.term, decision.cue
@@ -127,8 +131,6 @@ def panel_at(stretches: Sequence[Panel], position: int, *, of_patient: bool = Fa
 
 def covid_mentions(text: str, hits: Sequence[tuple[str, CovidHit]]) -> list[Mention]:
     """The COVID wording as mentions; overlapping pieces become one, of the kind that says more than a name."""
-    if not any(hit.kind in ("name", "control") for _, hit in hits):
-        return []
     chosen: list[tuple[str, CovidHit]] = []
     for panel, hit in sorted(hits, key=lambda h: (h[1].kind == "name", h[1].start - h[1].end, h[1].start)):
         if hit.kind in _COVID_ASSERTION:

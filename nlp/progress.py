@@ -9,14 +9,14 @@ from typing import TextIO
 
 
 class Progress:
-    """Called with rows so far and the share of the input, writes at most twice a second.
+    r"""Called with rows so far and the share of the input, writes at most twice a second.
 
     >>> import io
     >>> times = iter([0.0, 2.0])
     >>> stream = io.StringIO()
     >>> Progress(stream, clock=lambda: next(times)).finish(500)
     >>> stream.getvalue()
-    '500 rows in 2.0 s, 250 rows/s\\n'
+    '500 rows in 2.0 s, 250 rows/s\n'
     """
 
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:

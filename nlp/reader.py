@@ -14,9 +14,9 @@ from spacy.vocab import Vocab
 from nlp.aggregate import EMPTY, Reading
 from nlp.assertion import Mention, decide
 from nlp.clauses import grammar_of
-from nlp.covid import CovidHit, covid_hits
+from nlp.covid import NAMING, CovidHit, covid_hits
+from nlp.entries import Lexicon
 from nlp.find import Finder
-from nlp.lexicon import Lexicon
 from nlp.normalise import view as make_view
 from nlp.panels import panels
 from nlp.place import LocalMention, covid_mentions, local_mention, move, panel_at, section_at
@@ -50,7 +50,12 @@ class Reader:
         self.grammar = grammar_of(lexicon)
         self.anchors = self.finder.finding_anchors | self.finder.covid_anchors
         self.words = {
-            kind: {p: c.value for c in lexicon.contexts if c.kind == kind for p in c.phrases}
+            kind: {
+                p: c.value
+                for c in lexicon.contexts
+                if c.kind == kind
+                for p in self.finder.fold_phrases(c.phrases)
+            }
             for kind in ("chest", "outside", "modality")
         }
         self._sentences: dict[str, SentenceReading] = {}
@@ -67,11 +72,12 @@ class Reader:
             return EMPTY
         ranges = sentences(view, self.lexicon.abbreviations)
         readings = [self.read_sentence(view[start:end]) for start, end in ranges]
-        if any(reading.hits for reading in readings):
+        covid = any(hit.kind in NAMING for reading in readings for hit in reading.hits)
+        if covid:
             for number, (start, end) in enumerate(ranges):
                 if readings[number] is NOTHING:
                     readings[number] = self.read_covid(view[start:end])
-        if not any(reading.mentions or reading.hits for reading in readings):
+        elif not any(reading.mentions for reading in readings):
             return EMPTY
         return self.assemble(text, view, ranges, readings)
 
@@ -135,6 +141,7 @@ class Reader:
         kept: list[Mention] = []
         dropped: list[Mention] = []
         hits: list[tuple[str, CovidHit]] = []
+        covid = any(hit.kind in NAMING for reading in readings for hit in reading.hits)
         for (start, _), reading in zip(ranges, readings, strict=True):
             modality = self.modality_before(view, start) if reading.mentions else ""
             for local in reading.mentions:
@@ -153,13 +160,15 @@ class Reader:
             for hit in reading.hits:
                 moved = hit._replace(start=hit.start + start, end=hit.end + start)
                 section = section_at(sections, moved.start)
-                if section is None or section.reports or section.patient:
+                if covid and (section is None or section.patient):
                     hits.append((panel_at(stretches, moved.start, of_patient=True), moved))
-        kept.extend(covid_mentions(text, hits))
+        if hits:
+            kept.extend(covid_mentions(text, hits))
         kept.sort(key=lambda m: (m.start, m.end, m.finding))
         letters = tuple(dict.fromkeys(letter for s in stretches for letter in s.letters.split(";")))
-        count = len(times(view)) if kept and not sections and len(letters) < 2 else 0
-        return Reading(tuple(kept), tuple(hits), letters, count, tuple(dropped))
+        dated = kept and not sections and len(letters) < 2
+        shown = frozenset().union(*(times(view[start:end]) for start, end in ranges)) if dated else ()
+        return Reading(tuple(kept), tuple(hits), letters, len(shown), tuple(dropped))
 
     def modality_before(self, view: str, position: int) -> str:
         """The modality named last before a character, so that "It shows ..." is known to speak of the CT."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nlp.clauses import COMMAS, NEAR, Sentence
+from nlp.entries import Cue
 from nlp.find import Found
-from nlp.lexicon import Cue
 
 _ANSWER_MARKS = frozenset(":=-(")
 _AFTER_ANSWER = frozenset(".,;()-") | {"and"}
@@ -66,7 +66,7 @@ def _before_terminator(sentence: Sentence, low: int, high: int) -> int:
 
 
 def _lists_finding(sentence: Sentence, low: int, high: int) -> bool:
-    """"and the consolidation" goes on with a list, unless a verb makes it a new statement."""
+    """Whether a list goes on: "and the consolidation" does, unless a verb makes it a new statement."""
     verb = sentence.has(sentence.grammar.predicate, low, high)
     return not verb and sentence.mention_in(low, min(low + NEAR, high))
 
@@ -114,7 +114,11 @@ def backward_start(sentence: Sentence, found: Found[Cue]) -> int:
     words, grammar = sentence.words, sentence.grammar
     low = sentence.clause(found.start)[0]
     for other in sentence.cues:
-        if other.entry.kind == "terminate" and other.entry.direction != "forward" and other.end <= found.start:
+        if (
+            other.entry.kind == "terminate"
+            and other.entry.direction != "forward"
+            and other.end <= found.start
+        ):
             low = max(low, other.end)
     if found.entry.reach:
         low = max(low, found.start - found.entry.reach)
@@ -138,7 +142,7 @@ def _open_bracket(sentence: Sentence, low: int, high: int) -> int:
 
 
 def _last_item(sentence: Sentence, low: int, high: int) -> int:
-    """"Crazy paving, consolidation absent": without a verb the cue belongs to the last item, unless a list is closed."""
+    """Start of the last item: "Crazy paving, consolidation absent" denies only that, as no conjunction closes a list."""
     comma = max((i for i in range(low, high) if sentence.words[i] == ","), default=high)
     listed = sentence.has(sentence.grammar.conjunction, comma + 1, high)
     return comma + 1 if sentence.mention_in(comma + 1, high) and not listed else low
@@ -149,9 +153,9 @@ def _walk_back(sentence: Sentence, low: int, high: int) -> int:
     words = sentence.words
     end = high
     for i in range(high - 1, low - 1, -1):
-        if words[i] == "and" and sentence.opens_new_subject(i + 1, high):
-            if words[i - 1] in COMMAS or sentence.has(sentence.grammar.unnamed, i, high):
-                return i + 1
+        apart = words[i - 1] in COMMAS or sentence.has(sentence.grammar.unnamed, i, high)
+        if words[i] == "and" and apart and sentence.opens_new_subject(i + 1, high):
+            return i + 1
         if words[i] in COMMAS:
             if i + 1 < end and not _continues(sentence, low, i, end):
                 return i + 1
@@ -171,7 +175,8 @@ def _continues(sentence: Sentence, low: int, comma: int, end: int) -> bool:
         return True
     previous = max((i for i in range(low, comma) if words[i] in COMMAS), default=low - 1)
     return not (
-        sentence.has(grammar.preposition, previous + 2, comma) or sentence.has(grammar.predicate, previous + 1, comma)
+        sentence.has(grammar.preposition, previous + 2, comma)
+        or sentence.has(grammar.predicate, previous + 1, comma)
     )
 
 
@@ -184,7 +189,7 @@ def _closes(sentence: Sentence, end: int) -> bool:
 
 
 def _is_answer(sentence: Sentence, found: Found[Cue]) -> bool:
-    """"Consolidation: none" """
+    """Whether a cue answers the words before a colon or dash: "Consolidation: none"."""
     words = sentence.words
     after = words[found.end] if found.end < len(words) else "."
     return found.start > 0 and words[found.start - 1] in _ANSWER_MARKS and after in _AFTER_ANSWER

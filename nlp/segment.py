@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
-from nlp.lexicon import Section
+from nlp.entries import Section
 
 _BOUNDARY = re.compile(
     r"""[.!?\n"](?:(?<=[.!?])[)\]"']*(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\())|(?<=\s")\s+|(?<=\n))"""
@@ -78,7 +79,11 @@ def headings(view: str, sections: Mapping[str, Section]) -> list[Heading]:
     places = _before_colons(view)
     if "\n" in view:
         places.extend((match.start(1), match.group(1)) for match in _HEADING_LINE.finditer(view))
-    known = sorted((start, name, sections[key]) for start, name in places if (key := " ".join(name.lower().split())) in sections)
+    known = sorted(
+        (start, name, sections[key])
+        for start, name in places
+        if (key := " ".join(name.lower().split())) in sections
+    )
     found = []
     for number, (start, name, section) in enumerate(known):
         found.append(Heading(start, section.section, section.reports, section.patient))
@@ -124,13 +129,16 @@ _MONTH = r"(?:Jan|Feb|Fab|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _TIME = re.compile(
     rf"{_MONTH}\s*\d{{1,2}}|[Dd]ays?\s+\d+|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:{_MONTH}|day\b)|[a-z]+th\s+day\b|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}"
 )
-_CITED = re.compile(r"(?:dated|previous|prior|compared|comparison|since|from|of|born|until)\b[^.;]{0,40}\Z", re.IGNORECASE)
+_CITED = re.compile(
+    r"(?:dated|previous|prior|compared|comparison|since|from|of|born|until)\b[^.;]{0,40}\Z", re.IGNORECASE
+)
 
 
-def times(view: str) -> set[str]:
-    """The dates and days a caption shows; those of earlier, merely cited, examinations are left out."""
-    return {
+@lru_cache(maxsize=50_000)
+def times(sentence: str) -> frozenset[str]:
+    """The dates and days a sentence of a caption shows; those of earlier, merely cited, examinations are left out."""
+    return frozenset(
         " ".join(match.group().lower().split())
-        for match in _TIME.finditer(view)
-        if not _CITED.search(view, max(0, match.start() - 60), match.start())
-    }
+        for match in _TIME.finditer(sentence)
+        if not _CITED.search(sentence, max(0, match.start() - 60), match.start())
+    )

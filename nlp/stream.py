@@ -17,7 +17,7 @@ from nlp.tables import Table, sample_columns
 from nlp.write import writing
 
 if TYPE_CHECKING:
-    from nlp.lexicon import Lexicon
+    from nlp.entries import Lexicon
     from nlp.summary import Summary
 
 

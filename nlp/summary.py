@@ -15,7 +15,7 @@ from nlp.read import WARNINGS, Batch, Warned
 from nlp.schema import COVID, COVID_CELL, FLAGS, STATE_CELL, STATES
 
 if TYPE_CHECKING:
-    from nlp.lexicon import Finding
+    from nlp.entries import Finding
 
 
 @dataclass
