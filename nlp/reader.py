@@ -20,7 +20,7 @@ from nlp.find import Finder
 from nlp.normalise import view as make_view
 from nlp.panels import panels
 from nlp.place import LocalMention, covid_mentions, local_mention, move, panel_at, section_at
-from nlp.segment import headings, sentences, times
+from nlp.segment import Heading, headings, sentences, times
 
 _CACHE_LIMIT = 100_000
 
@@ -79,7 +79,7 @@ class Reader:
                     readings[number] = self.read_covid(view[start:end])
         elif not any(reading.mentions for reading in readings):
             return EMPTY
-        return self.assemble(text, view, ranges, readings)
+        return self.assemble(text, view, ranges, readings, covid=covid)
 
     def is_idle(self, view: str) -> bool:
         """Whether no word of the text can be part of a finding's or COVID's name."""
@@ -133,35 +133,40 @@ class Reader:
     # ---- from sentences to the text
 
     def assemble(
-        self, text: str, view: str, ranges: Sequence[tuple[int, int]], readings: Sequence[SentenceReading]
+        self,
+        text: str,
+        view: str,
+        ranges: Sequence[tuple[int, int]],
+        readings: Sequence[SentenceReading],
+        *,
+        covid: bool,
     ) -> Reading:
-        """Put the readings of the sentences in their places."""
+        """Put the readings of the sentences in their places; COVID wording only where the text names COVID."""
         sections = headings(view, self.lexicon.sections)
         stretches = panels(view) if len(sections) < 2 else []
         kept: list[Mention] = []
         dropped: list[Mention] = []
         hits: list[tuple[str, CovidHit]] = []
-        covid = any(hit.kind in NAMING for reading in readings for hit in reading.hits)
         for (start, _), reading in zip(ranges, readings, strict=True):
             modality = self.modality_before(view, start) if reading.mentions else ""
             for local in reading.mentions:
                 at = start + local.mention.start
-                section = section_at(sections, at)
-                name = section.section if section else ""
-                mention = move(text, local.mention, start, panel_at(stretches, at), name, modality)
-                if not local.reported:
-                    dropped.append(mention)
-                elif section and not section.reports:
-                    dropped.append(mention._replace(rule="section_not_reported"))
-                elif local.unplaced and self.is_elsewhere(view):
-                    dropped.append(mention._replace(rule="outside_chest"))
+                section = section_at(sections, at) if sections else None
+                panel = panel_at(stretches, at) if stretches else ""
+                mention = move(
+                    text, local.mention, start, panel, section.section if section else "", modality
+                )
+                reason = self.why_dropped(local, section, view)
+                if reason:
+                    dropped.append(mention._replace(rule=reason))
                 else:
                     kept.append(mention)
-            for hit in reading.hits:
-                moved = hit._replace(start=hit.start + start, end=hit.end + start)
-                section = section_at(sections, moved.start)
-                if covid and (section is None or section.patient):
-                    hits.append((panel_at(stretches, moved.start, of_patient=True), moved))
+            for hit in reading.hits if covid else ():
+                at = start + hit.start
+                section = section_at(sections, at) if sections else None
+                if section is None or section.patient:
+                    moved = hit._replace(start=at, end=start + hit.end)
+                    hits.append((panel_at(stretches, at, of_patient=True) if stretches else "", moved))
         if hits:
             kept.extend(covid_mentions(text, hits))
         kept.sort(key=lambda m: (m.start, m.end, m.finding))
@@ -169,6 +174,14 @@ class Reader:
         dated = kept and not sections and len(letters) < 2
         shown = frozenset().union(*(times(view[start:end]) for start, end in ranges)) if dated else ()
         return Reading(tuple(kept), tuple(hits), letters, len(shown), tuple(dropped))
+
+    def why_dropped(self, local: LocalMention, section: Heading | None, view: str) -> str:
+        """The rule by which a mention is none of this image, or nothing."""
+        if not local.reported:
+            return local.mention.rule
+        if section and not section.reports:
+            return "section_not_reported"
+        return "outside_chest" if local.unplaced and self.is_elsewhere(view) else ""
 
     def modality_before(self, view: str, position: int) -> str:
         """The modality named last before a character, so that "It shows ..." is known to speak of the CT."""
