@@ -33,7 +33,7 @@ _MIN_FUZZY = 6
 _TWO_EDITS_FROM = 9
 _MIN_GLUED = 11
 _MIN_GLUE = 5
-_CACHE_LIMIT = 500_000
+_CACHE_LIMIT = 100_000
 
 Entry = Term | Cue | Context | CovidTerm
 _KINDS = [Term, Cue, Context, CovidTerm]

@@ -22,7 +22,9 @@ from nlp.panels import panels
 from nlp.place import LocalMention, covid_mentions, local_mention, move, panel_at, section_at
 from nlp.segment import Heading, headings, sentences, times
 
-_CACHE_LIMIT = 100_000
+_SENTENCES = 20_000
+_CHUNKS = 100_000
+"""How much is remembered before it is forgotten: about 40 MB in all."""
 
 
 class SentenceReading(NamedTuple):
@@ -89,7 +91,7 @@ class Reader:
         chunks = view.split()
         if idle.issuperset(chunks):
             return True
-        if len(idle) > _CACHE_LIMIT:
+        if len(idle) > _CHUNKS:
             idle.clear()
         for chunk in chunks:
             if chunk not in idle:
@@ -114,7 +116,7 @@ class Reader:
         return self._store(sentence, self._read(sentence))
 
     def _store(self, sentence: str, reading: SentenceReading) -> SentenceReading:
-        if len(self._sentences) > _CACHE_LIMIT:
+        if len(self._sentences) > _SENTENCES:
             self._sentences.clear()
         self._sentences[sentence] = reading
         return reading
@@ -188,7 +190,7 @@ class Reader:
         for chunk in reversed(view[:position].split()):
             modality = self._modalities.get(chunk)
             if modality is None:
-                if len(self._modalities) > _CACHE_LIMIT:
+                if len(self._modalities) > _CHUNKS:
                     self._modalities.clear()
                 modality = self._modalities[chunk] = self._modality_of(chunk)
             if modality:

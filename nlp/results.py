@@ -17,8 +17,8 @@ from nlp.schema import MENTION_COLUMNS, label_columns
 from nlp.write import csv_lines, replacing, table_writer
 
 if TYPE_CHECKING:
-    from nlp.aggregate import Reading
-    from nlp.batch import Reader
+    from nlp.aggregate import Record
+    from nlp.reader import Reader
     from nlp.summary import Summary
     from nlp.tables import Rejected
 
@@ -86,13 +86,15 @@ def assemble(targets: Targets, parts: Iterable[Path], rejected: Path, summary: S
         _check_complete(summary)
 
 
-def readings(parts: Iterable[Path], reader: Reader) -> Iterator[tuple[str, str, Reading]]:
-    """Image, caption and what is read in it, for every record."""
+def readings(parts: Iterable[Path], reader: Reader) -> Iterator[tuple[str, str, Record]]:
+    """Image, caption and what the caption says of that image's panel, for every record."""
+    from nlp.aggregate import of_panel
+
     for path in parts:
         labels, _ = read_part(path)
-        rows = zip(labels.column("image").to_pylist(), labels.column("caption").to_pylist(), strict=True)
-        for image, caption in rows:
-            yield image, caption, reader.read_text(caption)
+        columns = (labels.column(name).to_pylist() for name in ("image", "caption", "panel"))
+        for image, caption, panel in zip(*columns, strict=True):
+            yield image, caption, of_panel(reader.read_text(caption), panel)
 
 
 def _check_complete(summary: Summary) -> None:

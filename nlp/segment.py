@@ -134,7 +134,7 @@ _CITED = re.compile(
 )
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def times(sentence: str) -> frozenset[str]:
     """The dates and days a sentence of a caption shows; those of earlier, merely cited, examinations are left out."""
     return frozenset(

@@ -14,10 +14,34 @@ from nlp.lexicon import load_lexicon
 
 CASES = Path(__file__).parent / "cases"
 FORMS = {
-    "ground_glass_opacity": ("ground-glass opacity", "GGO", "ground glass opacities", "frosted glass shadow", "ground-glas opacity"),
-    "consolidation": ("consolidation", "consolidations", "airspace consolidation", "consolidative opacity", "consolidaton"),
-    "crazy_paving": ("crazy-paving pattern", "crazy paving", "paving stone sign", "cobblestone pattern", "crazypaving"),
-    "air_bronchogram": ("air bronchogram", "air-bronchograms", "air bronchogram sign", "airbronchogram", "air bronchgram"),
+    "ground_glass_opacity": (
+        "ground-glass opacity",
+        "GGO",
+        "ground glass opacities",
+        "frosted glass shadow",
+        "ground-glas opacity",
+    ),
+    "consolidation": (
+        "consolidation",
+        "consolidations",
+        "airspace consolidation",
+        "consolidative opacity",
+        "consolidaton",
+    ),
+    "crazy_paving": (
+        "crazy-paving pattern",
+        "crazy paving",
+        "paving stone sign",
+        "cobblestone pattern",
+        "crazypaving",
+    ),
+    "air_bronchogram": (
+        "air bronchogram",
+        "air-bronchograms",
+        "air bronchogram sign",
+        "airbronchogram",
+        "air bronchgram",
+    ),
     "septal_thickening": (
         "interlobular septal thickening",
         "septal thickening",
@@ -33,7 +57,9 @@ UNRELATED = (
     "No enlarged lymph nodes were observed.",
     "The trachea is midline.",
 )
-PATTERNS = [tuple(row) for row in csv.reader((CASES / "patterns.csv").read_text(encoding="utf-8").splitlines())][1:]
+PATTERNS = [
+    tuple(row) for row in csv.reader((CASES / "patterns.csv").read_text(encoding="utf-8").splitlines())
+][1:]
 GRID = [
     pytest.param(template, state, finding, form, id=f"{number}-{form}")
     for number, (template, state, _) in enumerate(PATTERNS, start=2)
@@ -69,7 +95,14 @@ def test_metamorphic_an_unrelated_sentence_changes_nothing(reader, template, exp
     for finding, forms in FORMS.items():
         text = write(template, forms[0])
         for other in UNRELATED:
-            assert state(reader, f"{text.rstrip('.?')}. {other}" if text[-1] == "." else f"{text}\n{other}", finding) == expected
+            assert (
+                state(
+                    reader,
+                    f"{text.rstrip('.?')}. {other}" if text[-1] == "." else f"{text}\n{other}",
+                    finding,
+                )
+                == expected
+            )
             if phenomenon != "section":
                 assert state(reader, f"{other} {text}", finding) == expected, f"{other} {text}"
 
@@ -86,7 +119,12 @@ def test_metamorphic_case_and_spacing_change_nothing(reader, template, expected,
 
 
 def test_metamorphic_sentences_may_be_reordered(reader):
-    parts = ("No consolidation.", "Possible crazy paving in the left lung.", "GGO is seen in both lungs.", "Air bronchogram was not observed.")
+    parts = (
+        "No consolidation.",
+        "Possible crazy paving in the left lung.",
+        "GGO is seen in both lungs.",
+        "Air bronchogram was not observed.",
+    )
     seen = {
         tuple(states(reader.read_text(" ".join(order)).mentions, reader.lexicon.finding_keys).values())
         for order in itertools.permutations(parts)
@@ -94,7 +132,10 @@ def test_metamorphic_sentences_may_be_reordered(reader):
     assert seen == {("present", "negated", "uncertain", "negated", "not_mentioned")}
 
 
-@pytest.mark.parametrize("letters", [("(A) ", "(B) "), ("A. ", "B. "), ("a, ", "b, "), ("Panel A: ", "Panel B: "), ("1A: ", "1B: ")])
+@pytest.mark.parametrize(
+    "letters",
+    [("(A) ", "(B) "), ("A. ", "B. "), ("a, ", "b, "), ("Panel A: ", "Panel B: "), ("1A: ", "1B: ")],
+)
 @pytest.mark.parametrize(("template", "expected", "phenomenon"), [p for p in PATTERNS if p[2] != "section"])
 def test_metamorphic_another_panel_changes_nothing(reader, template, expected, phenomenon, letters):
     first, second = letters
@@ -109,6 +150,8 @@ def test_metamorphic_another_panel_changes_nothing(reader, template, expected, p
 
 def test_metamorphic_two_findings_keep_their_own_states(reader):
     pairs = itertools.permutations(FORMS, 2)
-    for (one, other), (template, expected, _) in itertools.product(pairs, [p for p in PATTERNS if p[2] in ("before", "after", "plain")]):
+    for (one, other), (template, expected, _) in itertools.product(
+        pairs, [p for p in PATTERNS if p[2] in ("before", "after", "plain")]
+    ):
         text = f"{write(template, FORMS[one][0])} CT shows {FORMS[other][0]} in both lungs."
         assert (state(reader, text, one), state(reader, text, other)) == (expected, "present"), text
