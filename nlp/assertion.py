@@ -181,7 +181,7 @@ def _seen_before(sentence: Sentence, mention: Found[Term], negation: Scope) -> b
 
 
 def _earlier_examination(sentence: Sentence, mention: Found[Term]) -> Scope | None:
-    """ "In the previous examination, ...": what such a clause states is of that examination, and only cited."""
+    """The phrase by which a clause speaks of an earlier examination: what it states is only cited."""
     low, high = sentence.clause(mention.start)
     for found in sentence.cues:
         if found.entry.rule == "earlier_examination" and low <= found.start <= low + 1 < mention.start:

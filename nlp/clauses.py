@@ -73,7 +73,7 @@ class Sentence:
         return any(low <= mention.start < high for mention in self.mentions)
 
     def opens_new_subject(self, low: int, high: int) -> bool:
-        """ "... and the lesions were absorbed": a new subject that is none of our findings."""
+        """Whether another subject begins: "... and the lesions were absorbed" says nothing of a named finding."""
         return low < high and self.words[low] in self.grammar.new_subject and not self.mention_in(low, high)
 
     def _breaks(self) -> list[int]:

@@ -9,7 +9,6 @@ from nlp.entries import CovidTerm
 from nlp.find import Found, Tokens
 from nlp.schema import CovidState
 
-
 NAMING = frozenset({"name", "control"})
 """Kinds that make a text one about COVID; a negative swab alone does not say of what."""
 

@@ -18,7 +18,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from nlp.entries import Context, CovidTerm, Cue, Lexicon, Term
-from nlp.normalise import SOFT_HYPHEN
+from nlp.normalise import SOFT_HYPHEN, TOKEN
 from nlp.phrases import Phrase, gap_size, has_gap, is_gap
 
 UNKNOWN = "_"
@@ -26,8 +26,6 @@ NUMBER = "#"
 QUESTION = "questionmark"
 PUNCTUATION = frozenset(",;:.()/+=-")
 
-_WORD = rf"[^\W\d_]+(?:{SOFT_HYPHEN}+[^\W\d_]+)*(?:'[a-z]+)?"
-_TOKEN = re.compile(rf"{_WORD}|\d+(?:[.,/]\d+)*|\S")
 _CAMEL = re.compile(r"([A-Za-z]?[a-z]{2,})([A-Z]{2,}s?)")
 _MIN_FUZZY = 6
 _TWO_EDITS_FROM = 9
@@ -114,7 +112,12 @@ class Finder:
         glued_words = {
             written for written, means in lexicon.spellings.items() if means and fuzzy.issuperset(means)
         }
-        self.fuzzy_words = sorted(word for word in fuzzy | glued_words if len(word) >= _MIN_FUZZY)
+        self.fuzzy_words = frozenset(word for word in fuzzy | glued_words if len(word) >= _MIN_FUZZY)
+        traps = (lexicon.never_fuzzy | lexicon.spellings.keys()) - self.fuzzy_words
+        self.mendable = [
+            *sorted(self.fuzzy_words),
+            *sorted(word for word in traps if len(word) >= _MIN_FUZZY - 1),
+        ]
         glue = {word for word in _words(report_terms) if len(word) >= _MIN_GLUE}
         glue |= {word for word in self.covid_anchors if len(word) >= _MIN_GLUE - 1}
         self._glued = re.compile("|".join(map(re.escape, sorted(glue, key=len, reverse=True))))
@@ -159,7 +162,7 @@ class Finder:
         ends: list[int] = []
         scores: dict[int, float] = {}
         folded = self._folded
-        for match in _TOKEN.finditer(text):
+        for match in TOKEN.finditer(text):
             raw = match.group()
             parts = folded.get(raw)
             if parts is None:
@@ -209,7 +212,7 @@ class Finder:
 
     def is_relevant(self, chunk: str, wanted: frozenset[str]) -> bool:
         """Whether a blank-separated piece of text holds one of the wanted words."""
-        for raw in _TOKEN.findall(chunk):
+        for raw in TOKEN.findall(chunk):
             for part in self.fold(raw):
                 if part.word in wanted:
                     return True
@@ -242,16 +245,19 @@ class Finder:
                 for part in self.fold(second)
             )
             return (*self.fold(first), *moved)
+        mended = self._mend(word, length)
+        if mended:
+            return mended
         if len(word) >= _MIN_GLUED and len(word) == length:
             glued = self._unglue(word)
             if glued:
                 return glued
-        return self._mend(word, length)
+        return (Part(word if len(word) == 1 else UNKNOWN, 0, length, 100),)
 
     def _known(self, word: str) -> Phrase | None:
         """The folded form of a word the lexicon knows, in singular or plural."""
         spellings, words = self.lexicon.spellings, self.lexicon.words
-        for form in (word, *_singulars(word)):
+        for form in (word, *_singulars(word), f"{word}s", f"{word}es"):
             if form in spellings:
                 return spellings[form]
             if form in words:
@@ -275,16 +281,18 @@ class Finder:
         return tuple(parts)
 
     def _mend(self, word: str, length: int) -> tuple[Part, ...]:
-        """A misspelt word of a term, by edit distance; otherwise the placeholder."""
-        if len(word) >= _MIN_FUZZY and word not in self.lexicon.never_fuzzy:
-            edits = 2 if len(word) >= _TWO_EDITS_FROM else 1
-            for form in (word, *_singulars(word)):
-                best = process.extractOne(form, self.fuzzy_words, scorer=OSA.distance, score_cutoff=edits)
-                if best and best[0][0] == form[0] and form not in self.lexicon.never_fuzzy:
-                    score = round(100 * (1 - best[1] / max(len(form), len(best[0]))), 1)
-                    means = self.lexicon.spellings.get(best[0], (best[0],))
-                    return tuple(Part(part, 0, length, score) for part in means)
-        return (Part(word if len(word) == 1 else UNKNOWN, 0, length, 100),)
+        """A misspelt word of a term, by edit distance; nothing where a word that must not be mended is nearer."""
+        if len(word) < _MIN_FUZZY:
+            return ()
+        edits = 2 if len(word) >= _TWO_EDITS_FROM else 1
+        for form in (word, *_singulars(word)):
+            best = process.extractOne(form, self.mendable, scorer=OSA.distance, score_cutoff=edits)
+            known = best is not None and (best[0] in self.fuzzy_words or best[0] in self.lexicon.spellings)
+            if known and best[0][0] == form[0]:
+                score = round(100 * (1 - best[1] / max(len(form), len(best[0]))), 1)
+                means = self.lexicon.spellings.get(best[0], (best[0],))
+                return tuple(Part(part, 0, length, score) for part in means)
+        return ()
 
 
 def anchors(phrases: Iterable[Phrase]) -> frozenset[str]:

@@ -21,7 +21,7 @@ from nlp.command import run_command
 from nlp.entries import Context, CovidTerm, Cue, Finding, Lexicon, Section, Term
 from nlp.errors import LexiconError
 from nlp.phrases import Phrase, expand
-from nlp.schema import ASSERTIONS, COVID
+from nlp.schema import ASSERTIONS, label_columns
 
 __all__ = ["Context", "CovidTerm", "Cue", "Finding", "Lexicon", "Section", "Term", "load_lexicon"]
 
@@ -54,8 +54,25 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "abbreviations.csv": ("abbreviation", "before", "note"),
     "never_fuzzy.csv": ("word", "note"),
 }
+NEVER_BLANK: Mapping[str, tuple[str, ...]] = {
+    "findings.csv": ("key", "name", "abbreviation", "definition"),
+    "words.csv": ("class",),
+    "spellings.csv": ("written", "means"),
+    "terms.csv": (),
+    "cues.csv": (),
+    "sections.csv": ("heading", "section"),
+    "modalities.csv": ("modality",),
+    "anatomy.csv": (),
+    "covid.csv": (),
+    "abbreviations.csv": ("abbreviation",),
+    "never_fuzzy.csv": ("word",),
+}
+"""Phrases are checked when they are expanded."""
+LEFT_OUT = "-"
+"""In spellings.csv: a word that says nothing by itself ("clearly") and is left out before matching."""
 COVID_KINDS = ("name", "ignore", "confirm", "suspect", "deny", "control", "other_disease")
 _FINDING_KEY = re.compile(r"[a-z][a-z0-9_]*")
+_TAKEN = frozenset(column.name for column in label_columns(()))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -87,7 +104,8 @@ class _Loader:
         if self.problems:
             raise LexiconError(self.problems)
         self.spellings = {
-            r["written"].lower(): tuple(r["means"].lower().split()) for _, r in tables["spellings.csv"]
+            row["written"].lower(): () if row["means"] == LEFT_OUT else tuple(row["means"].lower().split())
+            for _, row in tables["spellings.csv"]
         }
         self.load_classes(tables["words.csv"])
         findings = [self.finding(cell, row) for cell, row in tables["findings.csv"]]
@@ -148,6 +166,9 @@ class _Loader:
             return
         row = dict.fromkeys(FILES[name], "")
         row.update({column: cell.strip() for column, cell in zip(header, cells, strict=False)})
+        for column in NEVER_BLANK[name]:
+            if not row[column]:
+                self.wrong(Cell(name, line, column), "is blank")
         yield (lambda column: Cell(name, line, column)), row
 
     def wrong(self, cell: Cell, problem: str) -> None:
@@ -178,13 +199,14 @@ class _Loader:
 
     def finding(self, cell: Callable[[str], Cell], row: Row) -> Finding:
         """One row of findings.csv."""
-        if not _FINDING_KEY.fullmatch(row["key"]) or row["key"] == COVID:
-            self.wrong(cell("key"), "must be lower-case letters, digits and _, and not covid19")
+        if row["key"] and not _FINDING_KEY.fullmatch(row["key"]):
+            self.wrong(cell("key"), f"must be lower-case letters, digits and _; found {row['key']!r}")
+        if row["key"] in _TAKEN:
+            self.wrong(
+                cell("key"), f"must be a name of its own, not {row['key']}: labels.csv has that column"
+            )
         if not _COLOUR.fullmatch(row["colour"]):
             self.wrong(cell("colour"), f"must be a colour like #1f77b4; found {row['colour']!r}")
-        for column in ("name", "abbreviation", "definition"):
-            if not row[column]:
-                self.wrong(cell(column), "is blank")
         entails = tuple(key.strip() for key in row["entails"].split(";") if key.strip())
         return Finding(**{k: v for k, v in row.items() if k != "entails"}, entails=entails)
 
@@ -258,9 +280,6 @@ class _Loader:
     def section(self, cell: Callable[[str], Cell], row: Row) -> tuple[str, Section]:
         """One row of sections.csv, keyed by its heading in lower case."""
         self.one_of(cell("reports"), row["reports"], ("yes", "no", "summary", "nothing"))
-        for column in ("heading", "section"):
-            if not row[column]:
-                self.wrong(cell(column), "is blank")
         reports = row["reports"]
         return row["heading"].lower(), Section(
             heading=row["heading"],

@@ -11,6 +11,11 @@ from __future__ import annotations
 import re
 
 SOFT_HYPHEN = "\u00ad"
+BREAK = "\x1e"
+"""Stands for a bullet or paragraph mark: always the end of a sentence, and a blank to regular expressions."""
+_WORD = rf"[^\W\d_]+(?:{SOFT_HYPHEN}+[^\W\d_]+)*(?:'[a-z]+)?"
+TOKEN = re.compile(rf"{_WORD}|\d+(?:[.,/]\d+)*|\S")
+"""Words, numbers and single marks; of texts and of the lexicon alike."""
 
 _CHARACTERS = str.maketrans(
     {
@@ -22,23 +27,17 @@ _CHARACTERS = str.maketrans(
         **dict(zip("，；：（）．？！／＋＝", ",;:().?!/+=", strict=True)),
         "。": ".",
         "、": ",",
-        "\u2022": "\n",
-        "\u25cf": "\n",
-        "\u25aa": "\n",
-        "\u2028": "\n",
-        "\u2029": "\n",
+        **dict.fromkeys("\u2022\u25cf\u25aa\u2028\u2029", BREAK),
     }
 )
-_MOJIBAKE = re.compile(
-    "\u00e2\u20ac([\u0093\u0094\u201c\u201d\u2122\u02dc\u0153\u009d\u2018\u2019\u0080-\u00bf])"
-)
-_MOJIBAKE_DASHES = frozenset("\u0093\u0094\u201c\u201d")
+_MOJIBAKE = re.compile("\u00e2(?:\u20ac|\u0080)([\u0080-\u00bf\u2018-\u201e\u2122\u02dc\u0153])")
+_MOJIBAKE_DASHES = frozenset("\u0090\u0091\u0092\u0093\u0094\u201c\u201d")
 _LIST_START = re.compile(r"\s*\[\s*['\"]")
 _LIST_END = re.compile(r"['\"]\s*\]\s*\Z")
 _LIST_JOINT = re.compile(r"(['\"]), \1")
 _ESCAPE = re.compile(r"\\[nrt]")
-_LINE_HYPHEN = re.compile(r"(?<=[a-z])-[ \t]*\r?\n[ \t]*(?=[a-z])")
-_UNUSUAL = re.compile(r"\\[nrt]|-[ \t]*\r?\n|\A\s*\[|\u00e2\u20ac")
+_LINE_HYPHEN = re.compile(r"(?<=[a-z])[-\u2010\u2011][ \t]*\r?\n[ \t]*(?=[a-z])")
+_UNUSUAL = re.compile(r"\\[nrt]|[-\u2010\u2011][ \t]*\r?\n|\A\s*\[|\u00e2(?:\u20ac|\u0080)")
 
 
 def view(text: str) -> str:

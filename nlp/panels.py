@@ -27,7 +27,7 @@ _LETTER = r"(?:\d{1,2})?[A-Ka-k]\d?"
 _JOIN = r"\s*(?:,\s*and|,|and|&|-|to|/|or)\s*"
 _LETTERS = rf"{_LETTER}(?:{_JOIN}(?:{_LETTER}|\d))*"
 _PAREN = re.compile(
-    rf"\(\s*(?:(?:fig(?:ure)?s?\.?|panels?|images?)\s*)?(?P<letters>{_LETTERS})\s*(?:,[^()]{{0,40}}|:[^()]{{0,40}})?\)"
+    rf"[(\[]\s*(?:(?:fig(?:ure)?s?\.?|panels?|images?)\s*)?(?P<letters>{_LETTERS})\s*(?:,[^()]{{0,40}}|:[^()]{{0,40}})?[)\]]"
     r"|\(\s*(?P<place>top|bottom|upper|lower|left|right|middle|first|second|third)\s+(?:panel|row|image|column|figure)s?\s*\)",
     re.IGNORECASE,
 )
@@ -42,7 +42,8 @@ _PLACED = re.compile(
     r"[TtBbUuLlRrMm](?:op|ottom|pper|ower|eft|ight|iddle) (?:panel|row|image|column)s?\s*[:,]"  # first letters apart: faster
 )
 _NAMED = re.compile(r"\b[Pp]anels?\s+(?P<letters>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b")
-_SPLIT = re.compile(rf"({_LETTER}|\d)|(-|to)", re.IGNORECASE)
+_SPLIT = re.compile(r"(?<![a-z])(\d{0,2}[a-k]\d?|\d{1,2})(?![a-z])|(-|\bto\b)", re.IGNORECASE)
+_LABEL = re.compile(r"(\d*)([A-Z]?)(\d*)")
 _NOT_A_LABEL = re.compile(
     r"(?:hepatitis|vitamin|type|influenza|group|stage|grade|class|virus|factor|protein|stanford)\s*\Z",
     re.IGNORECASE,
@@ -65,9 +66,8 @@ def panels(view: str) -> list[Panel]:
     labels = _labels(view)
     if not labels:
         return []
-    after = sum(_follows_its_text(view, label) for label in labels if label.bracketed)
-    bracketed = sum(label.bracketed for label in labels)
-    if bracketed and after * 2 > bracketed and bracketed == len(labels):
+    after = _after_their_text(view, labels)
+    if after * 2 > len(labels) and all(label.bracketed for label in labels):
         return _stretches_before(view, labels)
     return [
         Panel(label.start, following.start if following else len(view), label.letters)
@@ -76,7 +76,7 @@ def panels(view: str) -> list[Panel]:
 
 
 def _labels(view: str) -> list[_Label]:
-    found = _bracketed(view) if "(" in view else []
+    found = _bracketed(view) if "(" in view or "[" in view else []
     starts = [match.end() for match in _BARE_HINT.finditer(view)]
     first = _TEXT_START.match(view)
     matches = [_BARE.match(view, start) for start in ([first.end()] if first else []) + starts]
@@ -111,13 +111,24 @@ def _is_article(view: str, label: _Label, labels: list[_Label]) -> bool:
     return bare and not any("B" in other.letters for other in labels)
 
 
-def _follows_its_text(view: str, label: _Label) -> bool:
-    """Whether the label closes a phrase: words before it, a mark, ``and`` or nothing behind it."""
-    before = view[max(0, label.start - 3) : label.start].rstrip()
-    behind = view[label.end : label.end + 5].lstrip()
-    if not before or before[-1] in ".:;":
-        return False
-    return not behind or behind[0] in ".,;" or behind.startswith("and ")
+def _after_their_text(view: str, labels: list[_Label]) -> int:
+    """How many labels close a phrase: words before them, and a mark, ``and`` or nothing behind.
+
+    In "CT (A) and radiograph (B) show" the second goes with the first.
+    """
+    count = 0
+    previous: _Label | None = None
+    for label in labels:
+        before = view[max(0, label.start - 3) : label.start].rstrip()
+        behind = view[label.end : label.end + 5].lstrip()
+        closes = not behind or behind[0] in ".,;" or behind.startswith("and ")
+        follows = previous is not None and ". " not in view[previous.end : label.start]
+        if before and before[-1] not in ".:;" and (closes or follows):
+            count += 1
+            previous = label
+        else:
+            previous = None
+    return count
 
 
 def _stretches_before(view: str, labels: list[_Label]) -> list[Panel]:
@@ -139,8 +150,8 @@ def _stretches_before(view: str, labels: list[_Label]) -> list[Panel]:
 def expand_letters(text: str) -> str:
     """Letters of a label, ranges written out, in capitals.
 
-    >>> expand_letters("B-D and f")
-    'B;C;D;F'
+    >>> expand_letters("B-D and f"), expand_letters("A1-3"), expand_letters("2a-c")
+    ('B;C;D;F', 'A1;A2;A3', '2A;2B;2C')
     """
     letters: list[str] = []
     ranging = False
@@ -149,17 +160,23 @@ def expand_letters(text: str) -> str:
             ranging = True
             continue
         label = match.group(1).upper()
-        if ranging and letters:
-            letters.extend(_between(letters[-1], label))
-        letters.append(label)
+        letters.extend(_range(letters[-1], label) if ranging and letters else [label])
         ranging = False
     return ";".join(dict.fromkeys(letters))
 
 
-def _between(first: str, last: str) -> list[str]:
-    """Labels strictly between two: letters (A-D) or numbers behind one letter (A1-A3)."""
-    if len(first) == len(last) == 1 and first.isalpha() and last.isalpha():
-        return [chr(code) for code in range(ord(first) + 1, ord(last))]
-    if len(first) == 2 and last[-1:].isdigit() and first[1].isdigit():
-        return [f"{first[0]}{n}" for n in range(int(first[1]) + 1, int(last[-1]))]
-    return []
+def _range(first: str, last: str) -> list[str]:
+    """The labels behind the first up to the last: by letter (B-D, 1A-1C, 2a-d) or by number (A1-A3, A1-3)."""
+    (figure, letter, number), (_, last_letter, last_number) = _parts(first), _parts(last)
+    if number and last_number and letter and last_letter in ("", letter):
+        return [f"{figure}{letter}{n}" for n in range(int(number) + 1, int(last_number) + 1)]
+    if letter and last_letter:
+        return [f"{figure}{chr(code)}" for code in range(ord(letter) + 1, ord(last_letter) + 1)]
+    return [last]
+
+
+def _parts(label: str) -> tuple[str, str, str]:
+    """Number of the figure, letter and number behind it; a bare number counts as the last."""
+    match = _LABEL.fullmatch(label)
+    figure, letter, number = match.groups() if match else ("", "", "")
+    return (figure, letter, number) if letter else ("", "", figure)

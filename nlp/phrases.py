@@ -16,6 +16,8 @@ import math
 import re
 from collections.abc import Mapping
 
+from nlp.normalise import TOKEN
+
 Phrase = tuple[str, ...]
 """Words in order. Where the row has a gap, it stands as ``<n>`` and alternatives as ``a|b|c``."""
 
@@ -79,7 +81,7 @@ def _slot(
     options: list[Phrase] = []
     for option in match.group(1).split("|"):
         if not option.startswith("@"):
-            options.append(spellings.get(option, (option,)))
+            options.append(_words(option, spellings))
         elif option[1:] in classes:
             options.extend(classes[option[1:]])
         else:
@@ -87,6 +89,18 @@ def _slot(
                 f"no class {option!r} in words.csv; the classes are {', '.join(sorted(classes))}"
             )
     return [*options, ()] if match.group(3) else options
+
+
+def _words(option: str, spellings: Mapping[str, Phrase]) -> Phrase:
+    """A word as texts are cut and folded: hyphens read through, possessives dropped, spellings replaced."""
+    if option in spellings:
+        return spellings[option]
+    words: list[str] = []
+    for token in TOKEN.findall(option):
+        word = token.split("'")[0]
+        if word and (word != "-" or option == "-"):
+            words.extend(spellings.get(word, (word,)))
+    return tuple(words)
 
 
 def _merged(options: list[Phrase]) -> list[Phrase]:

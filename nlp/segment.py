@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from nlp.entries import Section
+from nlp.normalise import BREAK
 
 _BOUNDARY = re.compile(
-    r"""[.!?\n"](?:(?<=[.!?])[)\]"']*(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\())|(?<=\s")\s+|(?<=\n))"""
+    rf"""[.!?\n{BREAK}"](?:(?<=[.!?])[)\]"']*(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\())|(?<=\s")\s+|(?<=[\n{BREAK}]))"""
 )
 _STARTS_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]\s|\d{1,2}[.)]\s|[A-Z][A-Za-z/ &,-]{1,40}:|\Z|\n)")
 _WRAP_WIDTH = 55
@@ -127,7 +128,7 @@ def _before_colons(view: str) -> list[tuple[int, str]]:
 
 _MONTH = r"(?:Jan|Feb|Fab|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _TIME = re.compile(
-    rf"{_MONTH}\s*\d{{1,2}}|[Dd]ays?\s+\d+|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:{_MONTH}|day\b)|[a-z]+th\s+day\b|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}"
+    rf"{_MONTH}\s*\d{{1,2}}|[Dd]ays?\s+\d+|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:{_MONTH}|day\b)|[a-z]+th\s+day\b|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}}"
 )
 _CITED = re.compile(
     r"(?:dated|previous|prior|compared|comparison|since|from|of|born|until)\b[^.;]{0,40}\Z", re.IGNORECASE

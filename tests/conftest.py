@@ -10,10 +10,13 @@ from pathlib import Path
 import hypothesis
 import pyarrow as pa
 import pytest
+from hypothesis import strategies as st
 
 from nlp.aggregate import of_panel, states
 from nlp.batch import Reader
-from nlp.lexicon import Lexicon, load_lexicon
+from nlp.entries import Context, CovidTerm, Cue, Lexicon, Term
+from nlp.lexicon import load_lexicon
+from nlp.phrases import is_gap
 from nlp.schema import RECORD_COLUMNS
 
 hypothesis.settings.register_profile("project", deadline=None)
@@ -86,3 +89,32 @@ def corpus(request: pytest.FixtureRequest) -> tuple[str, ...]:
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(dict.fromkeys(row[column] for row in csv.DictReader(file)))
+
+
+# ---- texts made of what the lexicon knows, and of noise
+
+NOISE = (
+    *(". ", ", ", "; ", ": ", "\n", "\n\n", " - ", "-\n", " (A) ", " (B-C) ", "A. ", "(", ")", "[", "['", "']", "', '", '"', "'"),
+    *("?", "!", "/", "\\n", "•", "–", "â€“", "\u00ad", "\u200b", "\u2028", "\u3000", "İ", "ß", "🫁", "\x00", "FINDINGS: ", "INDICATION: "),
+    *("COMPARISON: ", "day 3", "20 Jan", "Fig. 2 ", "and ", "the ", "CT shows ", "was not observed", "COVID-19 ", "GGO", "  "),
+)  # fmt: skip
+JOINTS = (" ", " ", " ", "-", "", "\n", " big ")
+
+
+@st.composite
+def fragments(draw: st.DrawFn, entries: Sequence[Term | Cue | Context | CovidTerm]) -> str:
+    """A phrase of the lexicon as someone may write it: with capitals, plurals, hyphens, glued or misspelt."""
+    phrase = draw(st.sampled_from(draw(st.sampled_from(entries)).phrases))
+    words = [draw(st.sampled_from(slot.split("|"))) for slot in phrase if not is_gap(slot)]
+    text = draw(st.sampled_from(JOINTS)).join(words).replace("questionmark", "?")
+    place = draw(st.integers(0, len(text)))
+    swapped = text[:place] + text[place : place + 2][::-1] + text[place + 2 :]
+    return draw(st.sampled_from((text, text, f" {text} ", text.upper(), text.title(), text + "s", swapped)))
+
+
+@pytest.fixture(scope="session")
+def generated(lexicon: Lexicon) -> st.SearchStrategy[str]:
+    """Texts for properties: ``data.draw(generated)``."""
+    entries = (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid)
+    pieces = st.one_of(fragments(entries), st.sampled_from(NOISE), st.text(max_size=3))
+    return st.lists(pieces, max_size=12).map("".join)

@@ -69,7 +69,10 @@ def test_assertion_what_lies_around_a_negated_finding_is_taken_for_granted(share
 
 
 def test_assertion_a_hedge_inside_a_negation_is_a_negation(shared_reader):
-    assert only(shared_reader, "There is no pleural effusion or suspicious consolidation.").assertion == "negated"
+    assert (
+        only(shared_reader, "There is no pleural effusion or suspicious consolidation.").assertion
+        == "negated"
+    )
     assert only(shared_reader, "No evidence to suggest consolidation.").assertion == "negated"
 
 
@@ -80,7 +83,9 @@ def test_assertion_negated_now_and_seen_before_is_resolved(shared_reader):
 
 def test_assertion_compared_with_an_earlier_examination_is_not_seen_before(shared_reader):
     assert (
-        only(shared_reader, "Compared with the previous CT, consolidation is not observed in the lung.").assertion
+        only(
+            shared_reader, "Compared with the previous CT, consolidation is not observed in the lung."
+        ).assertion
         == "negated"
     )
 
@@ -106,7 +111,8 @@ def test_assertion_a_glossary_defines_and_does_not_report(shared_reader, text):
 
 def test_assertion_an_abbreviation_in_brackets_is_reported(shared_reader):
     found = [
-        m.assertion for m in shared_reader.read_text("Patchy ground-glass opacity (GGO) in both lungs.").mentions
+        m.assertion
+        for m in shared_reader.read_text("Patchy ground-glass opacity (GGO) in both lungs.").mentions
     ]
     assert found == ["present", "present"]
 

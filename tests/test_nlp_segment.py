@@ -21,7 +21,7 @@ def cut(text: str) -> list[str]:
     """The words of each sentence of a text, without bullets."""
     seen = view(text)
     ranges = sentences(seen, LEXICON.abbreviations)
-    return [words for start, end in ranges if (words := seen[start:end].strip(' \n-*"'))]
+    return [words for start, end in ranges if (words := seen[start:end].strip(' \n\x1e-*"'))]
 
 
 PIECES = st.sampled_from(
