@@ -150,7 +150,11 @@ def _nearest_before(sentence: Sentence, mention: Found[Term], covering: Sequence
 def _strongest_after(mention: Found[Term], covering: Sequence[Scope]) -> Scope | None:
     """The strongest cue after the mention; among equals the nearest."""
     cues = [s for s in covering if s.start >= mention.end and s.cue.kind == "cue" and s.high <= s.start]
-    return max(cues, key=lambda s: (_STRENGTH[s.cue.assertion or "present"], -s.start), default=None)
+    return max(
+        cues,
+        key=lambda s: (_STRENGTH[s.cue.assertion or "present"], s.cue.direction == "answer", -s.start),
+        default=None,
+    )
 
 
 def choose(before: Scope | None, after: Scope | None) -> Scope | None:

@@ -29,6 +29,7 @@ def covid_hits(tokens: Tokens, found: Sequence[Found[CovidTerm]]) -> list[CovidH
     A name of the disease is taken with the wording around it: "negative for COVID-19" is a denial, "COVID-19 pandemic"
     nothing. Wording that an ``ignore`` term touches is dropped.
     """
+    found = [item for item in found if not any(_inside(item, other) for other in found)]
     ignored = [item for item in found if item.entry.kind == "ignore"]
     hits = []
     for item in _widest(found):
@@ -40,6 +41,18 @@ def covid_hits(tokens: Tokens, found: Sequence[Found[CovidTerm]]) -> list[CovidH
         start, end = tokens.starts[item.start], tokens.ends[item.end - 1]
         hits.append(CovidHit(item.entry.kind, start, end, item.entry.term, frozenset(around)))
     return hits
+
+
+def _inside(item: Found[CovidTerm], other: Found[CovidTerm]) -> bool:
+    """Whether longer wording says more: "COVID-19 was suspected but excluded" is no suspicion. A name stays a name."""
+    wider = (
+        other.start <= item.start
+        and item.end <= other.end
+        and other.end - other.start > item.end - item.start
+    )
+    return (
+        wider and item.entry.kind != "name" and other.entry.kind in ("ignore", "confirm", "suspect", "deny")
+    )
 
 
 def _overlap(one: Found[CovidTerm], other: Found[CovidTerm]) -> bool:

@@ -8,7 +8,7 @@ not know all become one placeholder, so that the vocabulary, and with it memory,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from rapidfuzz import process
@@ -31,6 +31,7 @@ _MIN_FUZZY = 6
 _TWO_EDITS_FROM = 9
 _MIN_GLUED = 11
 _MIN_GLUE = 5
+_FUNCTION_WORDS = ("preposition", "conjunction", "auxiliary", "new_subject")
 _CACHE_LIMIT = 100_000
 
 Entry = Term | Cue | Context | CovidTerm
@@ -83,7 +84,11 @@ class Slot(NamedTuple):
     gap: int
 
 
-Pattern = tuple[Slot, ...]
+class Pattern(NamedTuple):
+    """A phrase with gaps; a sentence without a word of ``gate`` need not be tried."""
+
+    slots: tuple[Slot, ...]
+    gate: frozenset[str]
 
 
 class Finder:
@@ -122,6 +127,8 @@ class Finder:
         glue |= {word for word in self.covid_anchors if len(word) >= _MIN_GLUE - 1}
         self._glued = re.compile("|".join(map(re.escape, sorted(glue, key=len, reverse=True))))
         self._folded: dict[str, tuple[Part, ...]] = {}
+        self._whole: dict[str, str] = {}
+        """What was folded before; words that fold to one word over their whole length apart, for speed."""
 
     def _add_entries(self) -> None:
         """Phrases go to the PhraseMatcher, a trie; phrases with gaps are indexed by their first word.
@@ -129,6 +136,7 @@ class Finder:
         spaCy's Matcher would do for the latter, but its set predicates alone took two thirds of all time.
         """
         lexicon = self.lexicon
+        common = {p[0] for name in _FUNCTION_WORDS for p in lexicon.classes.get(name, ())}
         entries: Sequence[Entry] = (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid)
         for number, entry in enumerate(entries):
             kind = _KINDS.index(type(entry))
@@ -139,8 +147,8 @@ class Finder:
                 self.entries[self.vocab.strings.add(key)] = (kind, entry)
                 self.phrases.add(key, plain)
             for phrase in sorted(filter(has_gap, folded)):
-                pattern = _pattern(phrase)
-                for first in pattern[0].words:
+                pattern = _pattern(phrase, common)
+                for first in pattern.slots[0].words:
                     self.covid_patterns.setdefault(first, []).append((kind, entry, pattern))
                     if not isinstance(entry, CovidTerm):
                         self.patterns.setdefault(first, []).append((kind, entry, pattern))
@@ -161,14 +169,17 @@ class Finder:
         starts: list[int] = []
         ends: list[int] = []
         scores: dict[int, float] = {}
-        folded = self._folded
+        whole = self._whole
         for match in TOKEN.finditer(text):
             raw = match.group()
-            parts = folded.get(raw)
-            if parts is None:
-                parts = self._remember(raw)
+            known = whole.get(raw)
+            if known is not None:
+                words.append(known)
+                starts.append(match.start())
+                ends.append(match.end())
+                continue
             offset = match.start()
-            for word, start, end, score in parts:
+            for word, start, end, score in self.fold(raw):
                 if word == "-" and not _is_dash(text, offset):
                     continue
                 if score < 100:
@@ -190,7 +201,7 @@ class Finder:
         index = self.covid_patterns if covid else self.patterns
         for start, word in enumerate(words):
             for kind, entry, pattern in index.get(word, ()):
-                if not present.isdisjoint(pattern[-1].words):
+                if not present.isdisjoint(pattern.gate):
                     end = self._match(pattern, words, start)
                     if end:
                         lists[kind].append(Found(entry, start, end))
@@ -199,7 +210,7 @@ class Finder:
     def _match(self, pattern: Pattern, words: Sequence[str], start: int) -> int:
         """End of a phrase with gaps that starts here, or 0; a gap crosses neither punctuation nor a negation."""
         at = start
-        for slot in pattern[1:]:
+        for slot in pattern.slots[1:]:
             for step in range(at + 1, min(at + 2 + slot.gap, len(words))):
                 if words[step] in slot.words:
                     at = step
@@ -226,7 +237,10 @@ class Finder:
     def _remember(self, raw: str) -> tuple[Part, ...]:
         if len(self._folded) > _CACHE_LIMIT:
             self._folded.clear()
+            self._whole.clear()
         parts = self._folded[raw] = self._fold(raw)
+        if len(parts) == 1 and parts[0] == Part(parts[0].word, 0, len(raw), 100) and parts[0].word != "-":
+            self._whole[raw] = parts[0].word
         return parts
 
     def _fold(self, raw: str) -> tuple[Part, ...]:
@@ -287,8 +301,9 @@ class Finder:
         edits = 2 if len(word) >= _TWO_EDITS_FROM else 1
         for form in (word, *_singulars(word)):
             best = process.extractOne(form, self.mendable, scorer=OSA.distance, score_cutoff=edits)
-            known = best is not None and (best[0] in self.fuzzy_words or best[0] in self.lexicon.spellings)
-            if known and best[0][0] == form[0]:
+            if best is None or best[0][0] != form[0]:
+                continue
+            if best[0] in self.fuzzy_words or best[0] in self.lexicon.spellings:
                 score = round(100 * (1 - best[1] / max(len(form), len(best[0]))), 1)
                 means = self.lexicon.spellings.get(best[0], (best[0],))
                 return tuple(Part(part, 0, length, score) for part in means)
@@ -315,7 +330,7 @@ def _words(terms: Iterable[Term]) -> set[str]:
     return {word for slot in slots for word in slot.split("|")}
 
 
-def _pattern(phrase: Phrase) -> Pattern:
+def _pattern(phrase: Phrase, common: Collection[str]) -> Pattern:
     """A phrase with gaps as slots; the gap belongs to the slot behind it."""
     slots = []
     gap = 0
@@ -325,7 +340,12 @@ def _pattern(phrase: Phrase) -> Pattern:
         else:
             slots.append(Slot(frozenset(slot.split("|")), gap))
             gap = 0
-    return tuple(slots)
+    rare = [
+        slot.words
+        for slot in slots[1:]
+        if slot.words.isdisjoint(common) and not any(map(str.isdigit, slot.words))
+    ]
+    return Pattern(tuple(slots), min(rare or [slots[-1].words], key=len))
 
 
 def _singulars(word: str) -> tuple[str, ...]:

@@ -41,9 +41,12 @@ _TEXT_START = re.compile(r"\s*(?:fig(?:ure)?\.?\s*\d+\s*)?", re.IGNORECASE)
 _PLACED = re.compile(
     r"[TtBbUuLlRrMm](?:op|ottom|pper|ower|eft|ight|iddle) (?:panel|row|image|column)s?\s*[:,]"  # first letters apart: faster
 )
-_NAMED = re.compile(r"\b[Pp]anels?\s+(?P<letters>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b")
+_NAMED = re.compile(
+    r"\b(?:[Pp]anels?|[Ii]mages?(?=\s+[A-K]\b))\s+(?P<letters>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b"
+)
 _SPLIT = re.compile(r"(?<![a-z])(\d{0,2}[a-k]\d?|\d{1,2})(?![a-z])|(-|\bto\b)", re.IGNORECASE)
 _LABEL = re.compile(r"(\d*)([A-Z]?)(\d*)")
+_OPENING = re.compile(r"(?:\A|(?<=[.;:]))\s*(?:in|on|at|from)\s+\Z", re.IGNORECASE)
 _NOT_A_LABEL = re.compile(
     r"(?:hepatitis|vitamin|type|influenza|group|stage|grade|class|virus|factor|protein|stanford)\s*\Z",
     re.IGNORECASE,
@@ -69,10 +72,20 @@ def panels(view: str) -> list[Panel]:
     after = _after_their_text(view, labels)
     if after * 2 > len(labels) and all(label.bracketed for label in labels):
         return _stretches_before(view, labels)
-    return [
-        Panel(label.start, following.start if following else len(view), label.letters)
-        for label, following in zip(labels, [*labels[1:], None], strict=True)
-    ]
+    return _stretches_behind(view, labels)
+
+
+def _stretches_behind(view: str, labels: list[_Label]) -> list[Panel]:
+    """Stretches for labels that stand before their text; "(B) and (C)" share one."""
+    stretches = []
+    shared = ""
+    for label, following in zip(labels, [*labels[1:], None], strict=True):
+        letters = f"{shared};{label.letters}" if shared else label.letters
+        joined = following is not None and view[label.end : following.start].strip(" ,&") in ("", "and")
+        shared = letters if joined else ""
+        if not joined:
+            stretches.append(Panel(label.start, following.start if following else len(view), letters))
+    return stretches
 
 
 def _labels(view: str) -> list[_Label]:
@@ -80,7 +93,7 @@ def _labels(view: str) -> list[_Label]:
     starts = [match.end() for match in _BARE_HINT.finditer(view)]
     first = _TEXT_START.match(view)
     matches = [_BARE.match(view, start) for start in ([first.end()] if first else []) + starts]
-    if "anel" in view:
+    if "anel" in view or "mage" in view:
         matches.extend(_NAMED.finditer(view))
     for match in filter(None, matches):
         group = match.lastgroup or "letters"
@@ -119,7 +132,7 @@ def _after_their_text(view: str, labels: list[_Label]) -> int:
     count = 0
     previous: _Label | None = None
     for label in labels:
-        before = view[max(0, label.start - 3) : label.start].rstrip()
+        before = _OPENING.sub(".", view[max(0, label.start - 12) : label.start]).rstrip()
         behind = view[label.end : label.end + 5].lstrip()
         closes = not behind or behind[0] in ".,;" or behind.startswith("and ")
         follows = previous is not None and ". " not in view[previous.end : label.start]

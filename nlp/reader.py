@@ -150,7 +150,8 @@ class Reader:
         dropped: list[Mention] = []
         hits: list[tuple[str, CovidHit]] = []
         for (start, _), reading in zip(ranges, readings, strict=True):
-            modality = self.modality_before(view, start) if reading.mentions else ""
+            unnamed = any(not local.mention.modality for local in reading.mentions)
+            modality = self.modality_before(view, start) if unnamed else ""
             for local in reading.mentions:
                 at = start + local.mention.start
                 section = section_at(sections, at) if sections else None

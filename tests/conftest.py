@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nlp.aggregate import of_panel, states
 from nlp.batch import Reader
 from nlp.entries import Context, CovidTerm, Cue, Lexicon, Term
-from nlp.lexicon import load_lexicon
+from nlp.lexicon import DEFAULT_FOLDER, FILES, load_lexicon
 from nlp.phrases import is_gap
 from nlp.schema import RECORD_COLUMNS
 
@@ -78,6 +78,22 @@ def make_batch() -> Callable[..., pa.RecordBatch]:
         return pa.record_batch(arrays, names=list(RECORD_COLUMNS))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def grow_lexicon(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``grow_lexicon({"terms.csv": [row, ...]})``: a copy of our lexicon with rows added at the end of its files."""
+
+    def grow(rows: Mapping[str, Sequence[str]]) -> Path:
+        folder = tmp_path_factory.mktemp("lexicon")
+        for name in FILES:
+            added = "".join(f"{row}\n" for row in rows.get(name, ()))
+            (folder / name).write_text(
+                (DEFAULT_FOLDER / name).read_text(encoding="utf-8") + added, encoding="utf-8"
+            )
+        return folder
+
+    return grow
 
 
 @pytest.fixture(scope="session", params=CORPORA, ids=lambda corpus: corpus[0].stem)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nlp.batch import Reader
-from nlp.lexicon import Lexicon
+from nlp.entries import Lexicon
 from nlp.schema import COVID, COVID_ASSERTION
 
 CovidOf = Callable[..., str]

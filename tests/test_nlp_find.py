@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp.batch import Reader
+from nlp.entries import Lexicon
 from nlp.find import UNKNOWN, Finder, Found, anchors, longest
-from nlp.lexicon import Lexicon
 from nlp.normalise import view
 from nlp.phrases import is_gap
 

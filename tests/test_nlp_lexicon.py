@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from nlp.command import DONE, FAILED
+from nlp.entries import Lexicon
 from nlp.errors import LexiconError
-from nlp.lexicon import FILES, Lexicon, load_lexicon, main
+from nlp.lexicon import FILES, load_lexicon, main
 
 SMALL: dict[str, list[str]] = {
     "findings.csv": ["cavity,Cavity,Cav,#00aa00,A gas-filled space,,,", "cyst,Cyst,Cyst,#0000aa,A round space,cavity,,"],

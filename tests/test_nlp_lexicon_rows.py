@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,8 +9,10 @@ import pyarrow as pa
 import pytest
 
 from nlp.batch import Reader, label_batch
-from nlp.lexicon import DEFAULT_FOLDER, FILES, Lexicon, load_lexicon
+from nlp.entries import Lexicon
+from nlp.lexicon import load_lexicon
 
+Grown = Callable[[Mapping[str, Sequence[str]]], Reader]
 PHRASES = [  # as a radiologist may type it into terms.csv, and as a report may write it
     ("tree-in-bud", "tree-in-bud"),
     ("tree-in-bud", "tree in bud"),
@@ -26,15 +27,10 @@ PHRASES = [  # as a radiologist may type it into terms.csv, and as a report may 
 ]
 
 
-def grow(folder: Path, rows: Mapping[str, Sequence[str]]) -> Reader:
-    """A reader of a copy of our own lexicon with rows added at the end of its files."""
-    folder.mkdir()
-    for name in FILES:
-        shutil.copy(DEFAULT_FOLDER / name, folder)
-    for name, lines in rows.items():
-        with (folder / name).open("a", encoding="utf-8", newline="") as file:
-            file.writelines(f"{line}\n" for line in lines)
-    return Reader(load_lexicon(folder))
+@pytest.fixture(scope="session")
+def grown(grow_lexicon: Callable[..., Path]) -> Grown:
+    """``grown({"terms.csv": [row, ...]})``: a reader of our lexicon with these rows added."""
+    return lambda rows: Reader(load_lexicon(grow_lexicon(rows)))
 
 
 def found(reader: Reader, text: str) -> list[tuple[str, str, str]]:
@@ -42,10 +38,10 @@ def found(reader: Reader, text: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def phrase_reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def phrase_reader(grown: Grown) -> Reader:
     terms = dict.fromkeys(term for term, _ in PHRASES)
     rows = [f"consolidation,{term},report,no,,yes," for term in terms]
-    return grow(tmp_path_factory.mktemp("phrases") / "lexicon", {"terms.csv": rows})
+    return grown({"terms.csv": rows})
 
 
 @pytest.mark.parametrize(("term", "text"), PHRASES)
@@ -55,21 +51,21 @@ def test_lexicon_a_new_phrase_is_found_whatever_its_case_hyphens_and_plurals(
     assert found(phrase_reader, f"There is {text} here.") == [("consolidation", "present", text)]
 
 
-def test_lexicon_a_synonym_is_one_row(tmp_path: Path, shared_reader: Reader) -> None:
+def test_lexicon_a_synonym_is_one_row(grown: Grown, shared_reader: Reader) -> None:
     text = "Cotton-wool veils are no longer seen."
     assert found(shared_reader, text) == []
-    reader = grow(tmp_path / "own", {"terms.csv": ["ground_glass_opacity,cotton wool veil,report,no,,yes,"]})
+    reader = grown({"terms.csv": ["ground_glass_opacity,cotton wool veil,report,no,,yes,"]})
     assert found(reader, text) == [("ground_glass_opacity", "resolved", "Cotton-wool veils")]
 
 
 def test_lexicon_a_whole_finding_is_rows_and_becomes_a_column(
-    tmp_path: Path, make_batch: Callable[..., pa.RecordBatch], lexicon: Lexicon
+    grown: Grown, make_batch: Callable[..., pa.RecordBatch], lexicon: Lexicon
 ) -> None:
     rows = {
         "findings.csv": ["pneumatocele,Pneumatocele,Pnc,#00aa00,A thin-walled space filled with gas,,,"],
         "terms.csv": ["pneumatocele,pneumatocele,report,yes,,yes,", "pneumatocele,thin walled air cyst,report,no,,yes,"],
     }  # fmt: skip
-    reader = grow(tmp_path / "own", rows)
+    reader = grown(rows)
     captions = [
         "Several pneumatoceles.",
         "No pneumatocele.",
@@ -83,13 +79,13 @@ def test_lexicon_a_whole_finding_is_rows_and_becomes_a_column(
     assert set(labels.column("lexicon_version").to_pylist()) == {reader.lexicon.version} != {lexicon.version}
 
 
-def test_lexicon_an_exclusion_a_cue_and_a_heading_are_one_row_each(tmp_path: Path) -> None:
+def test_lexicon_an_exclusion_a_cue_and_a_heading_are_one_row_each(grown: Grown) -> None:
     rows = {
         "terms.csv": ["consolidation,cheese consolidation,exclude,no,,no,"],
         "cues.csv": ["bereft of,cue,negated,forward,,,"],
         "sections.csv": ["gossip,indication,no,"],
     }
-    reader = grow(tmp_path / "own", rows)
+    reader = grown(rows)
     assert found(reader, "Cheese consolidation was tasted.") == []
     assert found(reader, "Lungs bereft of consolidation.") == [("consolidation", "negated", "consolidation")]
     assert found(reader, "GOSSIP: consolidation.\nFINDINGS: GGO.") == [

@@ -123,7 +123,7 @@ def test_normalise_a_mention_is_cut_from_the_text_as_it_was(
     assert mention.text == text[mention.start : mention.end] == words
 
 
-def test_normalise_negates_across_the_parts_of_a_list_only_within_one(
+def test_normalise_parts_of_a_list_do_not_negate_each_other(
     states_of: Callable[..., dict[str, str]],
 ) -> None:
     assert states_of("['No consolidation', 'Ground-glass opacity in the left lung']") == {

@@ -53,6 +53,12 @@ BEFORE = [
     ("Panels A and B show GGO. Panel C is clear.", "A;B", "C"),
     ("(panel a) GGO. (panel b) clear.", "A", "B"),
     ("Image A: GGO. Image B: clear.", "A", "B"),
+    ("Images A-C show GGO; images D-F are clear.", "A;B;C", "D;E;F"),
+    ("In panel A, GGO. In panel B, clear lungs.", "A", "B"),
+    ("In (a), GGO is seen. In (b), the lungs are clear.", "A", "B"),
+    ("The lungs in (A) show GGO, those in (B) are clear.", "A", "B"),
+    ("CT images: (A) GGO, (B) clear.", "A", "B"),
+    ("CT images: (A) GGO, (B) and (C) clear lungs.", "A", "B;C"),
     ("(A, axial) GGO. (B, coronal) clear.", "A", "B"),
     ("(top panel) GGO; (bottom panel) clear.", "top", "bottom"),
     ("Top panel: GGO. Bottom panel: clear.", "top", "bottom"),
@@ -66,6 +72,8 @@ AFTER = [
     ("CT on admission shows GGO (A). Later CT is clear (B).", "A", "B"),
     ("CT shows GGO (A, arrow), then clear lungs (B).", "A", "B"),
     ("CT shows GGO (1A) and clear lungs (1B).", "1A", "1B"),
+    ("GGO in both lungs (a-c). Later the lungs are clear (d).", "A;B;C", "D"),
+    ("CT shows GGO (A, C) and clear lungs (B, D).", "A;C", "B;D"),
     ("CT shows GGO (upper row) and clear lungs (lower row).", "upper", "lower"),
 ]
 
@@ -81,7 +89,11 @@ def test_panels_a_label_after_its_text_is_read(text: str, first: str, second: st
 
 
 @pytest.mark.parametrize(
-    "text", ["CT (A) and radiograph (B) show GGO.", "Axial (a) and coronal (b) CT with GGO."]
+    "text",
+    [
+        "CT (A) and radiograph (B) show GGO.",
+        "Axial (a) and coronal (b) CT with GGO.",
+    ],
 )
 def test_panels_words_said_of_all_panels_are_shared_or_belong_to_all(text: str) -> None:
     assert letters_of(text)["GGO"] in ("", "A;B")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from nlp.batch import Reader
-from nlp.lexicon import DEFAULT_FOLDER, FILES, Lexicon
+from nlp.entries import Lexicon
 from nlp.pipeline import MENTION_ATTRIBUTES, build_pipeline, displacy_options
 from nlp.schema import COVID
 
@@ -34,19 +33,17 @@ def doc(pipeline: Language) -> Doc:
 
 
 @pytest.fixture
-def own_lexicon(tmp_path: Path) -> Path:
-    """A copy of the lexicon with one finding more."""
-    folder = tmp_path / "own"
-    folder.mkdir()
-    for name in FILES:
-        shutil.copy(DEFAULT_FOLDER / name, folder)
-    for name, row in (
-        ("findings.csv", "pneumatocele,Pneumatocele,Pnc,#00aa00,A thin-walled space filled with gas,,,"),
-        ("terms.csv", "pneumatocele,pneumatocele,report,yes,,yes,"),
-    ):
-        with (folder / name).open("a", encoding="utf-8") as file:
-            file.write(row + "\n")
-    return folder
+def own_lexicon(grow_lexicon: Callable[..., Path]) -> Path:
+    """Our lexicon with one finding more."""
+    finding = "pneumatocele,Pneumatocele,Pnc,#00aa00,A thin-walled space filled with gas,,,"
+    return grow_lexicon(
+        {"findings.csv": [finding], "terms.csv": ["pneumatocele,pneumatocele,report,yes,,yes,"]}
+    )
+
+
+def labels(pipeline: Language, text: str) -> list[str]:
+    doc = pipeline(text)
+    return [span.label_ for span in doc.spans["findings"]]
 
 
 def found(doc: Doc, key: str = "findings") -> list[tuple[str, str, str, str]]:
@@ -57,14 +54,12 @@ EXPECTED = [
     ("COVID-19", COVID, "present", ""),
     ("Ground-glass opacities", "ground_glass_opacity", "present", ""),
     ("consolidaton", "consolidation", "negated", "No"),
-    ("crazy paving", "crazy_paving", "resolved", "completely resolved"),
+    ("crazy paving", "crazy_paving", "resolved", "has completely resolved"),
 ]
 
 
 def test_pipeline_spans_carry_label_assertion_and_cue(doc: Doc) -> None:
-    spans = found(doc)
-    assert [span[:3] for span in spans] == [span[:3] for span in EXPECTED]
-    assert [cue in span[3] for span, (*_, cue) in zip(spans, EXPECTED, strict=True)] == [True] * 4
+    assert found(doc) == EXPECTED
 
 
 def test_pipeline_spans_carry_everything_a_mention_says(doc: Doc, shared_reader: Reader) -> None:
@@ -112,7 +107,8 @@ def test_pipeline_components_work_in_a_foreign_pipeline(language: str) -> None:
 
 
 def test_pipeline_a_mention_inside_a_longer_token_keeps_its_exact_place(pipeline: Language) -> None:
-    (span,) = pipeline("bilateralGGOs here").spans["findings"]
+    doc = pipeline("bilateralGGOs here")
+    (span,) = doc.spans["findings"]
     assert (span.text, span._.mention.text) == ("bilateralGGOs", "GGOs")
 
 
@@ -128,11 +124,10 @@ def test_pipeline_another_key_and_other_components_spans_are_kept() -> None:
 def test_pipeline_a_text_without_findings_has_no_spans(pipeline: Language, text: str) -> None:
     doc = pipeline(text)
     assert found(doc) == []
-    assert set(doc._.finding_states.values()) == {"not_mentioned"}
-    assert doc._.covid19 == "unstated"
+    assert {*doc._.finding_states.values(), doc._.covid19} == {"not_mentioned", "unstated"}
 
 
-def test_pipeline_many_texts_may_be_piped_in_order(pipeline: Language) -> None:
+def test_pipeline_many_texts_may_be_piped(pipeline: Language) -> None:
     texts = ["GGO.", "", "No GGO.", TEXT] * 5
     assert [found(doc) for doc in pipeline.pipe(texts, batch_size=3)] == [
         found(pipeline(text)) for text in texts
@@ -157,20 +152,15 @@ def test_pipeline_displacy_escapes_a_hostile_text(pipeline: Language, lexicon: L
 # ---- saved and loaded
 
 
-@pytest.fixture(params=["disk", "bytes"])
-def reloaded(request: pytest.FixtureRequest, pipeline: Language, tmp_path: Path) -> Iterator[Language]:
-    if request.param == "disk":
-        pipeline.to_disk(tmp_path / "saved")
-        yield spacy.load(tmp_path / "saved")
-    else:
-        yield spacy.util.load_model_from_config(pipeline.config).from_bytes(pipeline.to_bytes())
-
-
-def test_pipeline_a_reloaded_pipeline_reads_the_same(reloaded: Language, doc: Doc) -> None:
-    assert reloaded.pipe_names == ["chest_segments", "chest_findings"]
-    again = reloaded(TEXT)
-    assert found(again) == found(doc)
-    assert again._.finding_states == doc._.finding_states
+def test_pipeline_saved_and_loaded_reads_the_same(pipeline: Language, doc: Doc, tmp_path: Path) -> None:
+    pipeline.to_disk(tmp_path / "saved")
+    from_disk = spacy.load(tmp_path / "saved")
+    from_bytes = spacy.util.load_model_from_config(pipeline.config).from_bytes(pipeline.to_bytes())
+    for reloaded in (from_disk, from_bytes):
+        again = reloaded(TEXT)
+        assert reloaded.pipe_names == ["chest_segments", "chest_findings"]
+        assert found(again) == found(doc)
+        assert again._.finding_states == doc._.finding_states
 
 
 def test_pipeline_a_stored_doc_keeps_what_was_found(pipeline: Language, doc: Doc) -> None:
@@ -189,15 +179,21 @@ def test_pipeline_a_stored_doc_keeps_what_was_found(pipeline: Language, doc: Doc
 def test_pipeline_a_lexicon_of_ones_own_stands_in_the_config(own_lexicon: Path, pipeline: Language) -> None:
     own = build_pipeline(own_lexicon)
     text = "A pneumatocele and consolidation."
-    assert [span.label_ for span in own(text).spans["findings"]] == ["pneumatocele", "consolidation"]
-    assert [span.label_ for span in pipeline(text).spans["findings"]] == ["consolidation"]
+    assert labels(own, text) == ["pneumatocele", "consolidation"]
+    assert labels(pipeline, text) == ["consolidation"]
     assert own(text)._.finding_states["pneumatocele"] == "present"
     assert own.config["components"]["chest_findings"]["lexicon"] == str(own_lexicon)
+
+
+def test_pipeline_an_edited_lexicon_is_read_anew(own_lexicon: Path) -> None:
+    assert labels(build_pipeline(own_lexicon), "A gas blister.") == []
+    with (own_lexicon / "terms.csv").open("a", encoding="utf-8") as file:
+        file.write("pneumatocele,gas blister,report,no,,yes,\n")
+    assert labels(build_pipeline(own_lexicon), "A gas blister.") == ["pneumatocele"]
 
 
 def test_pipeline_a_saved_pipeline_finds_its_own_lexicon_again(own_lexicon: Path, tmp_path: Path) -> None:
     own = spacy.blank("en")
     own.add_pipe("chest_findings", config={"lexicon": str(own_lexicon)})
     own.to_disk(tmp_path / "saved")
-    again = spacy.load(tmp_path / "saved")
-    assert [span.label_ for span in again("A pneumatocele.").spans["findings"]] == ["pneumatocele"]
+    assert labels(spacy.load(tmp_path / "saved"), "A pneumatocele.") == ["pneumatocele"]

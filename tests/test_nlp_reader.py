@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import nlp.reader
 from nlp.batch import Reader
-from nlp.lexicon import Lexicon
+from nlp.entries import Lexicon
 from nlp.schema import ASSERTIONS, COVID
 
 Generated = st.SearchStrategy[str]
