@@ -60,13 +60,23 @@ def of_panel(reading: Reading, panel: str) -> Record:
     if not wanted and len(reading.panels) == 1:
         wanted = known
     if not wanted & known:
-        mentions = reading.mentions
-        shared = [hit for _, hit in reading.hits]
-        return Record(mentions, covid_state((), shared), reading.ambiguous)
+        return Record(reading.mentions, _covid_of_all(reading), reading.ambiguous)
     mentions = tuple(m for m in reading.mentions if not m.panel or wanted & _letters(m.panel))
     own = [hit for letters, hit in reading.hits if letters and wanted & _letters(letters)]
     shared = [hit for letters, hit in reading.hits if not letters]
     return Record(mentions, covid_state(own, shared), False)
+
+
+def _covid_of_all(reading: Reading) -> CovidState:
+    """The COVID state of a record that does not know its panel: unclear where the panels differ."""
+    shared = [hit for letters, hit in reading.hits if not letters]
+    said = set()
+    for panel in reading.panels:
+        own = [hit for letters, hit in reading.hits if panel in letters.split(";")]
+        said.add(covid_state(own, shared))
+    if {"confirmed", "control"} <= said:
+        return "suspected"
+    return covid_state((), [hit for _, hit in reading.hits])
 
 
 def states(mentions: Iterable[Mention], findings: Sequence[str]) -> dict[str, State]:

@@ -136,7 +136,7 @@ def _after_their_text(view: str, labels: list[_Label]) -> int:
         behind = view[label.end : label.end + 5].lstrip()
         closes = not behind or behind[0] in ".,;" or behind.startswith("and ")
         follows = previous is not None and ". " not in view[previous.end : label.start]
-        if before and before[-1] not in ".:;" and (closes or follows):
+        if before and (before[-1].isalnum() or before[-1] in ")\"'%") and (closes or follows):
             count += 1
             previous = label
         else:

@@ -13,7 +13,6 @@ text of the Doc, so that any tokeniser will do; where a mention is part of a lon
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import spacy
@@ -48,9 +47,15 @@ def build_pipeline(lexicon: Path | None = None) -> Language:
     return pipeline
 
 
-@lru_cache(maxsize=4)
-def _reader(lexicon: str | None) -> Reader:
-    return Reader(load_lexicon(Path(lexicon) if lexicon else None))
+_READERS: dict[str, Reader] = {}
+"""By lexicon version, so that an edited lexicon is read anew."""
+
+
+def _reader(folder: str | None) -> Reader:
+    lexicon = load_lexicon(Path(folder) if folder else None)
+    if lexicon.version not in _READERS:
+        _READERS[lexicon.version] = Reader(lexicon)
+    return _READERS[lexicon.version]
 
 
 @Language.factory("chest_segments", default_config={"lexicon": None}, assigns=["doc.spans"])

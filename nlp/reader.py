@@ -159,7 +159,7 @@ class Reader:
                 mention = move(
                     text, local.mention, start, panel, section.section if section else "", modality
                 )
-                reason = self.why_dropped(local, section, view)
+                reason = self.why_dropped(local, section, view, at)
                 if reason:
                     dropped.append(mention._replace(rule=reason))
                 else:
@@ -178,13 +178,16 @@ class Reader:
         shown = frozenset().union(*(times(view[start:end]) for start, end in ranges)) if dated else ()
         return Reading(tuple(kept), tuple(hits), letters, len(shown), tuple(dropped))
 
-    def why_dropped(self, local: LocalMention, section: Heading | None, view: str) -> str:
+    def why_dropped(self, local: LocalMention, section: Heading | None, view: str, at: int) -> str:
         """The rule by which a mention is none of this image, or nothing."""
         if not local.reported:
             return local.mention.rule
         if section and not section.reports:
             return "section_not_reported"
-        return "outside_chest" if local.unplaced and self.is_elsewhere(view) else ""
+        if not local.unplaced:
+            return ""
+        around = f"{view[:at]} {view[at + len(local.mention.text) :]}"
+        return "outside_chest" if self.is_elsewhere(around) else ""
 
     def modality_before(self, view: str, position: int) -> str:
         """The modality named last before a character, so that "It shows ..." is known to speak of the CT."""
