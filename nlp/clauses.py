@@ -32,6 +32,7 @@ class Grammar(NamedTuple):
     unnamed: frozenset[str]
     inside: frozenset[str]
     aside: frozenset[str]
+    never_label: frozenset[str]
 
 
 def grammar_of(lexicon: Lexicon) -> Grammar:

@@ -44,13 +44,11 @@ _PLACED = re.compile(
 _NAMED = re.compile(
     r"\b(?:[Pp]anels?|[Ii]mages?(?=\s+[A-K]\b))\s+(?P<letters>[A-Ka-k](?:\s*(?:,|and|&|-)\s*[A-Ka-k])*)\b"
 )
+_NAMING_WORDS = ("anel", "mage A", "mages A", "mage:", "row:", "row,", "olumn")
+"""Cheap to look for; only a text with one of them can name or place its panels."""
 _SPLIT = re.compile(r"(?<![a-z])(\d{0,2}[a-k]\d?|\d{1,2})(?![a-z])|(-|\bto\b)", re.IGNORECASE)
 _LABEL = re.compile(r"(\d*)([A-Z]?)(\d*)")
 _OPENING = re.compile(r"(?:\A|(?<=[.;:]))\s*(?:in|on|at|from)\s+\Z", re.IGNORECASE)
-_NOT_A_LABEL = re.compile(
-    r"(?:hepatitis|vitamin|type|influenza|group|stage|grade|class|virus|factor|protein|stanford)\s*\Z",
-    re.IGNORECASE,
-)
 
 
 class _Label(NamedTuple):
@@ -60,17 +58,18 @@ class _Label(NamedTuple):
     bracketed: bool
 
 
-def panels(view: str) -> list[Panel]:
+def panels(view: str, never_before: frozenset[str]) -> list[Panel]:
     """The stretches of a caption that belong to lettered sub-figures.
 
     A label may stand before its text (``(A) consolidation``) or after it (``consolidation (A)``); which of the
-    two is read off each label's neighbours. Text outside every stretch is shared by all panels.
+    two is read off each label's neighbours. Text outside every stretch is shared by all panels. ``never_before``
+    holds words that a letter in brackets belongs to: hepatitis (B) is no sub-figure.
     """
-    labels = _labels(view)
+    labels = _labels(view, never_before)
     if not labels:
         return []
-    after = _after_their_text(view, labels)
-    if after * 2 > len(labels) and all(label.bracketed for label in labels):
+    bracketed = all(label.bracketed for label in labels)
+    if bracketed and _after_their_text(view, labels) * 2 > len(labels):
         return _stretches_before(view, labels)
     return _stretches_behind(view, labels)
 
@@ -88,39 +87,41 @@ def _stretches_behind(view: str, labels: list[_Label]) -> list[Panel]:
     return stretches
 
 
-def _labels(view: str) -> list[_Label]:
-    found = _bracketed(view) if "(" in view or "[" in view else []
+def _labels(view: str, never_before: frozenset[str]) -> list[_Label]:
+    found = _bracketed(view, never_before) if "(" in view or "[" in view else []
     starts = [match.end() for match in _BARE_HINT.finditer(view)]
     first = _TEXT_START.match(view)
     matches = [_BARE.match(view, start) for start in ([first.end()] if first else []) + starts]
-    if "anel" in view or "mage" in view:
+    if any(word in view for word in _NAMING_WORDS):
         matches.extend(_NAMED.finditer(view))
-    for match in filter(None, matches):
-        group = match.lastgroup or "letters"
-        start = match.start(group)
-        if not any(label.start <= start < label.end for label in found):
-            found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
-    found.extend(
-        _Label(m.start(), m.end(), m.group().split()[0].lower(), False) for m in _PLACED.finditer(view)
-    )
+        found.extend(
+            _Label(m.start(), m.end(), m.group().split()[0].lower(), False) for m in _PLACED.finditer(view)
+        )
+    for match in matches:
+        if match:
+            group = match.lastgroup or "letters"
+            start = match.start(group)
+            if not any(label.start <= start < label.end for label in found):
+                found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
     found.sort()
-    return [label for label in found if not _is_article(view, label, found)]
+    return [label for label in found if label.bracketed or not _is_article(view, label, found)]
 
 
-def _bracketed(view: str) -> list[_Label]:
+def _bracketed(view: str, never_before: frozenset[str]) -> list[_Label]:
     """Labels in brackets, by letter or by place (top panel)."""
     found = []
     for match in _PAREN.finditer(view):
         place = match.group("place")
         letters = place.lower() if place else expand_letters(match.group("letters"))
-        if not _NOT_A_LABEL.search(view, max(0, match.start() - 12), match.start()):
+        before = view[max(0, match.start() - 16) : match.start()].split()
+        if not before or before[-1].lower() not in never_before:
             found.append(_Label(match.start(), match.end(), letters, True))
     return found
 
 
 def _is_article(view: str, label: _Label, labels: list[_Label]) -> bool:
     """Whether an A is no label: "A Chest CT ..." opens with an article unless there is a B."""
-    bare = not label.bracketed and label.letters == "A" and view[label.start + 1 : label.start + 2].isspace()
+    bare = label.letters == "A" and view[label.start + 1 : label.start + 2].isspace()
     return bare and not any("B" in other.letters for other in labels)
 
 

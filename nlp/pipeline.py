@@ -20,6 +20,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from nlp.aggregate import of_panel, states
+from nlp.clauses import grammar_of
 from nlp.entries import Lexicon
 from nlp.lexicon import load_lexicon
 from nlp.normalise import view
@@ -79,6 +80,7 @@ class ChestSegments:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
+        self.never_label = grammar_of(lexicon).never_label
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the span groups."""
@@ -86,7 +88,9 @@ class ChestSegments:
         doc.spans["sentences"] = list(
             _spans(doc, ((s, e, "") for s, e in sentences(text, self.lexicon.abbreviations)))
         )
-        doc.spans["panels"] = list(_spans(doc, ((p.start, p.end, p.letters) for p in panels(text))))
+        doc.spans["panels"] = list(
+            _spans(doc, ((p.start, p.end, p.letters) for p in panels(text, self.never_label)))
+        )
         starts = headings(text, self.lexicon.sections)
         ends = [*(heading.start for heading in starts[1:]), len(text)]
         doc.spans["sections"] = list(

@@ -7,6 +7,7 @@ neither, and tests compare the two on every text at hand.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from spacy.vocab import Vocab
@@ -106,19 +107,21 @@ class Reader:
             return self._read(sentence)
         known = self._sentences.get(sentence)
         if known is None:
-            known = self._store(sentence, NOTHING if self.is_idle(sentence) else self._read(sentence))
+            known = NOTHING if self.is_idle(sentence) else self._store(sentence)
         return known
 
     def read_covid(self, sentence: str) -> SentenceReading:
         """Read a sentence without findings for what it adds to COVID ("PCR was positive.")."""
         if self._only_idle(sentence, self._idle_covid, self.finder.covid_words):
             return NOTHING
-        return self._store(sentence, self._read(sentence))
+        return self._sentences.get(sentence) or self._store(sentence)
 
-    def _store(self, sentence: str, reading: SentenceReading) -> SentenceReading:
-        if len(self._sentences) > _SENTENCES:
-            self._sentences.clear()
-        self._sentences[sentence] = reading
+    def _store(self, sentence: str) -> SentenceReading:
+        """Read and remember; when memory is full the older half is forgotten."""
+        if len(self._sentences) >= _SENTENCES:
+            for old in list(islice(self._sentences, _SENTENCES // 2)):
+                del self._sentences[old]
+        reading = self._sentences[sentence] = self._read(sentence)
         return reading
 
     # ---- sentences
@@ -145,7 +148,7 @@ class Reader:
     ) -> Reading:
         """Put the readings of the sentences in their places; COVID wording only where the text names COVID."""
         sections = headings(view, self.lexicon.sections)
-        stretches = panels(view) if len(sections) < 2 else []
+        stretches = panels(view, self.grammar.never_label) if len(sections) < 2 else []
         kept: list[Mention] = []
         dropped: list[Mention] = []
         hits: list[tuple[str, CovidHit]] = []

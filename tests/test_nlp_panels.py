@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlp.clauses import grammar_of
+from nlp.lexicon import load_lexicon
 from nlp.normalise import view
 from nlp.panels import expand_letters, panels
+
+NEVER = grammar_of(load_lexicon()).never_label
 
 
 def letters_of(text: str) -> dict[str, str]:
     """Which letters the words GGO and clear of a text belong to (blank: shared by all panels)."""
     seen = view(text)
-    stretches = panels(seen)
+    stretches = panels(seen, NEVER)
     places = {word: seen.index(word) for word in ("GGO", "clear") if word in seen}
     return {
         word: next((panel.letters for panel in stretches if panel.start <= at < panel.end), "")
@@ -104,7 +108,7 @@ def test_panels_words_said_of_all_panels_are_shared_or_belong_to_all(text: str) 
 )
 def test_panels_words_before_the_first_label_are_shared(text: str) -> None:
     seen = view(text)
-    assert min(panel.start for panel in panels(seen)) > seen.index("fever")
+    assert min(panel.start for panel in panels(seen, NEVER)) > seen.index("fever")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_panels_words_before_the_first_label_are_shared(text: str) -> None:
     ],
 )
 def test_panels_other_letters_and_brackets_are_no_labels(text: str) -> None:
-    assert panels(view(text)) == []
+    assert panels(view(text), NEVER) == []
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(st.one_of(PIECES, st.text(max_size=3)), max_size=15).map("".join))
 def test_panels_stretches_lie_in_order_inside_the_text_and_never_overlap(text: str) -> None:
-    stretches = panels(view(text))
+    stretches = panels(view(text), NEVER)
     for panel in stretches:
         assert 0 <= panel.start < panel.end <= len(text)
         assert panel.letters and all(panel.letters.split(";"))
