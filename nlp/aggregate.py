@@ -52,12 +52,12 @@ EMPTY = Reading((), (), (), 0, ())
 
 def of_panel(reading: Reading, panel: str) -> Record:
     """The part of a reading that is about one panel (blank: the record has no letter)."""
-    if not panel and not reading.panels:
-        covid = covid_state((), [hit for _, hit in reading.hits]) if reading.hits else "unstated"
+    if not panel and len(reading.panels) != 1:
+        covid = _covid_of_all(reading) if reading.hits else "unstated"
         return Record(reading.mentions, covid, reading.ambiguous)
     wanted = _letters(panel)
     known = frozenset(_plain(letter) for letter in reading.panels)
-    if not wanted and len(reading.panels) == 1:
+    if not wanted:
         wanted = known
     if not wanted & known:
         return Record(reading.mentions, _covid_of_all(reading), reading.ambiguous)
@@ -71,7 +71,7 @@ def _covid_of_all(reading: Reading) -> CovidState:
     """The COVID state of a record that does not know its panel: unclear where the panels differ."""
     shared = [hit for letters, hit in reading.hits if not letters]
     said = set()
-    for panel in reading.panels:
+    for panel in reading.panels if len(reading.panels) > 1 else ():
         own = [hit for letters, hit in reading.hits if panel in letters.split(";")]
         said.add(covid_state(own, shared))
     if {"confirmed", "control"} <= said:

@@ -7,6 +7,7 @@ a range, or a place (``top panel``).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -33,8 +34,8 @@ _PAREN = re.compile(
 )
 _JOINED = rf"(?:{_JOIN}(?:[A-K]\d?|\d))*"
 _BARE = re.compile(
-    rf"(?:[Pp]anels?\s+|[Ii]mages?\s+)?(?P<letters>\d{{0,2}}[A-K]\d?{_JOINED})\s*(?:[.,:)]\s*(?=[A-Za-z(\d])|\s(?=[A-Z][a-z]))"
-    rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(])|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
+    rf"(?:[Pp]anels?\s+|[Ii]mages?\s+)?(?P<letters>\d{{0,2}}[A-K]\d?{_JOINED})\s*(?:[.,:)]\s*(?=[A-Za-z(\d]|\Z)|\s(?=[A-Z][a-z]))"
+    rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(]|\Z)|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
 )
 _BARE_HINT = re.compile(r"[.;:)\n]['\"]?\s+(?=(?:[PpIi]\w+\s+)?\d{0,2}[A-Ka-k]\d?[\s.,:)&-])")
 _TEXT_START = re.compile(r"\s*(?:fig(?:ure)?\.?\s*\d+\s*)?", re.IGNORECASE)
@@ -58,14 +59,23 @@ class _Label(NamedTuple):
     bracketed: bool
 
 
-def panels(view: str, never_before: frozenset[str]) -> list[Panel]:
+def panels(view: str, never_before: frozenset[str], ranges: Sequence[tuple[int, int]] = ()) -> list[Panel]:
     """The stretches of a caption that belong to lettered sub-figures.
 
     A label may stand before its text (``(A) consolidation``) or after it (``consolidation (A)``); which of the
-    two is read off each label's neighbours. Text outside every stretch is shared by all panels. ``never_before``
-    holds words that a letter in brackets belongs to: hepatitis (B) is no sub-figure.
+    two is read off each label's neighbours. Text outside every stretch is shared by all panels.
+
+    Args:
+        view: see ``nlp.normalise``.
+        never_before: words that a letter in brackets belongs to: hepatitis (B) is no sub-figure.
+        ranges: the sentences, where they are known.
     """
-    labels = _labels(view, never_before)
+    labels = [
+        label._replace(start=label.start + start, end=label.end + start)
+        for start, end in ranges or [(0, len(view))]
+        for label in _labels(view[start:end], never_before)
+    ]
+    labels = [label for label in labels if label.bracketed or not _is_article(view, label, labels)]
     if not labels:
         return []
     bracketed = all(label.bracketed for label in labels)
@@ -87,7 +97,9 @@ def _stretches_behind(view: str, labels: list[_Label]) -> list[Panel]:
     return stretches
 
 
-def _labels(view: str, never_before: frozenset[str]) -> list[_Label]:
+@lru_cache(maxsize=20_000)
+def _labels(view: str, never_before: frozenset[str]) -> tuple[_Label, ...]:
+    """The labels of one sentence, in order."""
     found = _bracketed(view, never_before) if "(" in view or "[" in view else []
     starts = [match.end() for match in _BARE_HINT.finditer(view)]
     first = _TEXT_START.match(view)
@@ -103,8 +115,7 @@ def _labels(view: str, never_before: frozenset[str]) -> list[_Label]:
             start = match.start(group)
             if not any(label.start <= start < label.end for label in found):
                 found.append(_Label(start, match.end(), expand_letters(match.group(group)), False))
-    found.sort()
-    return [label for label in found if label.bracketed or not _is_article(view, label, found)]
+    return tuple(sorted(found))
 
 
 def _bracketed(view: str, never_before: frozenset[str]) -> list[_Label]:

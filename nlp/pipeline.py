@@ -85,12 +85,10 @@ class ChestSegments:
     def __call__(self, doc: Doc) -> Doc:
         """Add the span groups."""
         text = view(doc.text)
-        doc.spans["sentences"] = list(
-            _spans(doc, ((s, e, "") for s, e in sentences(text, self.lexicon.abbreviations)))
-        )
-        doc.spans["panels"] = list(
-            _spans(doc, ((p.start, p.end, p.letters) for p in panels(text, self.never_label)))
-        )
+        ranges = sentences(text, self.lexicon.abbreviations)
+        stretches = panels(text, self.never_label, ranges)
+        doc.spans["sentences"] = list(_spans(doc, ((start, end, "") for start, end in ranges)))
+        doc.spans["panels"] = list(_spans(doc, ((p.start, p.end, p.letters) for p in stretches)))
         starts = headings(text, self.lexicon.sections)
         ends = [*(heading.start for heading in starts[1:]), len(text)]
         doc.spans["sections"] = list(

@@ -148,7 +148,7 @@ class Reader:
     ) -> Reading:
         """Put the readings of the sentences in their places; COVID wording only where the text names COVID."""
         sections = headings(view, self.lexicon.sections)
-        stretches = panels(view, self.grammar.never_label) if len(sections) < 2 else []
+        stretches = panels(view, self.grammar.never_label, ranges) if len(sections) < 2 else []
         kept: list[Mention] = []
         dropped: list[Mention] = []
         hits: list[tuple[str, CovidHit]] = []
