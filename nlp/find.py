@@ -199,9 +199,11 @@ class Finder:
             lists[kind].append(Found(entry, start, end))
         present = set(words)
         index = self.covid_patterns if covid else self.patterns
-        for start, word in enumerate(words):
-            for kind, entry, pattern in index.get(word, ()):
-                if not present.isdisjoint(pattern.gate):
+        for first in sorted(present & index.keys()):
+            for kind, entry, pattern in index[first]:
+                if present.isdisjoint(pattern.gate):
+                    continue
+                for start in (i for i, word in enumerate(words) if word == first):
                     end = self._match(pattern, words, start)
                     if end:
                         lists[kind].append(Found(entry, start, end))
