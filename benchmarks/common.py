@@ -32,12 +32,14 @@ RESULTS = ROOT / "benchmarks" / "results"
 FINDINGS = {finding.key: finding.abbreviation for finding in load_lexicon().findings}
 
 BARE_REGEX = {
-    "ground_glass_opacity": re.compile(r"ground[- ]?glass|\bGGOs?\b", re.IGNORECASE),
-    "consolidation": re.compile(r"consolidati(?:on|ve)", re.IGNORECASE),
-    "crazy_paving": re.compile(r"crazy[- ]paving", re.IGNORECASE),
-    "air_bronchogram": re.compile(r"air[- ]?bronchogram", re.IGNORECASE),
+    "ground_glass_opacity": re.compile(r"ground[\s-]*glass|\bGG[ON]s?\b|frosted glass", re.IGNORECASE),
+    "consolidation": re.compile(r"consolidat(?:ions?|ive|ed)\b|condensation", re.IGNORECASE),
+    "crazy_paving": re.compile(r"crazy[\s-]*pav\w+|paving[\s-]*stone|cobble[\s-]*stone", re.IGNORECASE),
+    "air_bronchogram": re.compile(r"air[\s-]*bronchogram", re.IGNORECASE),
     "septal_thickening": re.compile(
-        r"sept(?:al|a|um) thickening|thickened (?:interlobular )?septa", re.IGNORECASE
+        r"(?:inter[\s-]*lobular|septal) (?:septal )?thick\w+"
+        r"|thick\w+ (?:of (?:the )?)?(?:inter[\s-]*lobular )?sept\w+|\bkerley\b",
+        re.IGNORECASE,
     ),
 }
 """The synonyms one thinks of on the first day, and no idea of negation."""

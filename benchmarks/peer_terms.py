@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nlp.lexicon import GAP, Lexicon, Phrase, Term
+from nlp.entries import Lexicon, Term
+from nlp.phrases import Phrase, gap_size, has_gap, is_gap
 
 _PLURALS = (
     ("ies", "y"),
@@ -37,7 +38,7 @@ def export_terms(lexicon: Lexicon) -> dict[str, Any]:
 
 
 def _export(term: Term, phrases: Sequence[Phrase], glued: Mapping[Phrase, Sequence[str]]) -> dict[str, Any]:
-    plain = [phrase for phrase in phrases if not _has_gap(phrase)]
+    plain = [phrase for phrase in phrases if not has_gap(phrase)]
     written = {
         text for phrase in plain for words in _respelled(phrase, glued) for text in _hyphenated(words, term)
     }
@@ -46,7 +47,7 @@ def _export(term: Term, phrases: Sequence[Phrase], glued: Mapping[Phrase, Sequen
         "kind": term.kind,
         "assertion": term.assertion or "",
         "phrases": sorted(written),
-        "patterns": [_pattern(phrase) for phrase in phrases if _has_gap(phrase)],
+        "patterns": [_pattern(phrase) for phrase in phrases if has_gap(phrase)],
     }
 
 
@@ -65,10 +66,6 @@ def _parts(phrase: Phrase) -> Iterator[Phrase]:
     for start, end in itertools.combinations(range(size + 1), 2):
         if end - start < size:
             yield phrase[start:end]
-
-
-def _has_gap(phrase: Phrase) -> bool:
-    return any(map(GAP.fullmatch, phrase))
 
 
 def _glued(lexicon: Lexicon) -> Mapping[Phrase, Sequence[str]]:
@@ -98,8 +95,8 @@ def _hyphenated(words: Phrase, term: Term) -> Iterator[str]:
 def _pattern(phrase: Phrase) -> list[dict[str, Any]]:
     pattern: list[dict[str, Any]] = []
     for word in phrase:
-        if gap := GAP.fullmatch(word):
-            pattern += [{"IS_PUNCT": False, "OP": "?"}] * int(gap[1])
+        if is_gap(word):
+            pattern += [{"IS_PUNCT": False, "OP": "?"}] * gap_size(word)
         else:
             hyphen = [{"ORTH": "-", "OP": "?"}] if pattern else []
             pattern += [*hyphen, {"NORM": {"IN": word.split("|")}}]
