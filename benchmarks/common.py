@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlp.compare import covid_codes, state_codes
-from nlp.errors import InputError
+from nlp.errors import InputError, ToolkitError
 from nlp.lexicon import load_lexicon
 from nlp.reference import Reference, read_reference
 from nlp.schema import COVID, COVID_CELL, RECORD_COLUMNS, State, record_state
@@ -148,7 +148,9 @@ def peak_megabytes() -> float:
 def fresh(module: str, *arguments: object) -> dict[str, Any]:
     """Run ``python -m module ...`` in a process of its own, so that every cache is cold; its JSON line."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise ToolkitError(f"{module} {arguments[1] if arguments[1:] else ''} failed; its message stands above")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 

@@ -6,8 +6,6 @@ matchers, and differ only in what they make of the words around them.
     python peer_worker.py negspacy|medspacy|medspacy-sentencizer task.json result.json
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

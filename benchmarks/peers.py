@@ -40,7 +40,8 @@ from nlp.schema import State
 from nlp.score_report import format_metric, format_table, scores_json
 from nlp.scores import MICRO
 
-PACKAGES = {"negspacy": "negspacy==1.1.0", "medspacy": "medspacy==1.3.1"}
+PACKAGES = {"negspacy": ("negspacy==1.1.0",), "medspacy": ("medspacy==1.3.1", "pydantic<2.9")}
+"""With what each needs pinned: the spaCy that medspaCy asks for does not start under later pydantic."""
 SYSTEMS = {
     "negspacy": ("negspaCy", "negspacy"),
     "medspacy": ("medspaCy ConText", "medspacy"),
@@ -59,7 +60,7 @@ def install(folder: Path, package: str) -> tuple[Path, str | None]:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", home], check=True)
     options = ["--quiet", "--disable-pip-version-check"]
-    command = [str(python), "-m", "pip", "install", *options, PACKAGES[package]]
+    command = [str(python), "-m", "pip", "install", *options, *PACKAGES[package]]
     done = subprocess.run(command, capture_output=True, text=True)
     return python, None if done.returncode == 0 else f"not installable: {_reason(done.stderr)}"
 
