@@ -165,21 +165,23 @@ class Finder:
 
     def tokens(self, text: str) -> Tokens:
         """Cut and fold a sentence (a view: see ``nlp.normalise``)."""
+        matches = list(TOKEN.finditer(text))
+        known = [self._whole.get(match.group()) for match in matches]
+        if None not in known:
+            places = [match.span() for match in matches]
+            return Tokens(known, [start for start, _ in places], [end for _, end in places], {})  # type: ignore[arg-type]
         words: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
         scores: dict[int, float] = {}
-        whole = self._whole
-        for match in TOKEN.finditer(text):
-            raw = match.group()
-            known = whole.get(raw)
-            if known is not None:
-                words.append(known)
-                starts.append(match.start())
+        for match, whole in zip(matches, known, strict=True):
+            offset = match.start()
+            if whole is not None:
+                words.append(whole)
+                starts.append(offset)
                 ends.append(match.end())
                 continue
-            offset = match.start()
-            for word, start, end, score in self.fold(raw):
+            for word, start, end, score in self.fold(match.group()):
                 if word == "-" and not _is_dash(text, offset):
                     continue
                 if score < 100:

@@ -205,11 +205,12 @@ class Reader:
         return ""
 
     def _modality_of(self, chunk: str) -> str:
-        words = tuple(self.finder.tokens(chunk).words)
-        for phrase, modality in self.words["modality"].items():
-            if any(words[i : i + len(phrase)] == phrase for i in range(len(words))):
-                return modality
-        return ""
+        words = self.finder.tokens(chunk).words
+        named = self.words["modality"]
+        runs = (
+            tuple(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(i + 3, len(words) + 1))
+        )
+        return next((named[run] for run in runs if run in named), "")
 
     def is_elsewhere(self, view: str) -> bool:
         """Whether the text speaks of bones, ovaries and the like, and nowhere of the chest."""
