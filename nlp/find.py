@@ -205,9 +205,8 @@ class Finder:
             for kind, entry, pattern in index[first]:
                 if present.isdisjoint(pattern.gate):
                     continue
-                for start in (i for i, word in enumerate(words) if word == first):
-                    end = self._match(pattern, words, start)
-                    if end:
+                for start, word in enumerate(words):
+                    if word == first and (end := self._match(pattern, words, start)):
                         lists[kind].append(Found(entry, start, end))
         return matches
 
