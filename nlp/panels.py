@@ -28,8 +28,8 @@ _LETTER = r"(?:\d{1,2})?[A-Ka-k]\d?"
 _JOIN = r"\s*(?:,\s*and|,|and|&|-|to|/|or)\s*"
 _LETTERS = rf"{_LETTER}(?:{_JOIN}(?:{_LETTER}|\d))*"
 _PAREN = re.compile(
-    rf"[(\[]\s*(?:(?:fig(?:ure)?s?\.?|panels?|images?)\s*)?(?P<letters>{_LETTERS})\s*(?:,[^()]{{0,40}}|:[^()]{{0,40}})?[)\]]"
-    r"|\(\s*(?P<place>top|bottom|upper|lower|left|right|middle|first|second|third)\s+(?:panel|row|image|column|figure)s?\s*\)",
+    rf"[(\[]\s*(?:(?:(?:fig(?:ure)?s?\.?|panels?|images?)\s*)?(?P<letters>{_LETTERS})\s*(?:[,:][^()]{{0,40}})?"
+    r"|(?P<place>top|bottom|upper|lower|left|right|middle|first|second|third)\s+(?:panel|row|image|column|figure)s?\s*)[)\]]",
     re.IGNORECASE,
 )
 _JOINED = rf"(?:{_JOIN}(?:[A-K]\d?|\d))*"
@@ -38,6 +38,8 @@ _BARE = re.compile(
     rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(]|\Z)|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
 )
 _BARE_HINT = re.compile(r"[.;:)\n]['\"]?\s+(?=(?:[PpIi]\w+\s+)?\d{0,2}[A-Ka-k]\d?[\s.,:)&-])")
+_OPENS_BARE = re.compile(r"\s*(?:[PpIiFf]|\d|[A-Ka-k][\d\s.,:)&-])")
+"""Cheap: whether a sentence may open with a label."""
 _TEXT_START = re.compile(r"\s*(?:fig(?:ure)?\.?\s*\d+\s*)?", re.IGNORECASE)
 _PLACED = re.compile(
     r"[TtBbUuLlRrMm](?:op|ottom|pper|ower|eft|ight|iddle) (?:panel|row|image|column)s?\s*[:,]"  # first letters apart: faster
@@ -102,8 +104,10 @@ def _labels(view: str, never_before: frozenset[str]) -> tuple[_Label, ...]:
     """The labels of one sentence, in order."""
     found = _bracketed(view, never_before) if "(" in view or "[" in view else []
     starts = [match.end() for match in _BARE_HINT.finditer(view)]
-    first = _TEXT_START.match(view)
-    matches = [_BARE.match(view, start) for start in ([first.end()] if first else []) + starts]
+    if _OPENS_BARE.match(view):
+        first = _TEXT_START.match(view)
+        starts = [first.end() if first else 0, *starts]
+    matches = [_BARE.match(view, start) for start in starts]
     if any(word in view for word in _NAMING_WORDS):
         matches.extend(_NAMED.finditer(view))
         found.extend(

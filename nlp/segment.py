@@ -127,19 +127,26 @@ def _before_colons(view: str) -> list[tuple[int, str]]:
 
 
 _MONTH = r"(?:Jan|Feb|Fab|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
-_TIME = re.compile(
-    rf"{_MONTH}\s*\d{{1,2}}|[Dd]ays?\s+\d+|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:{_MONTH}|day\b)|[a-z]+th\s+day\b|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}}"
+_TIMES = (
+    re.compile(rf"\d{{1,2}}(?:st|nd|rd|th)?\s+(?:{_MONTH}|day\b)|\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}"),
+    re.compile(rf"{_MONTH}\s*\d{{1,2}}"),
+    re.compile(r"[Dd]ays?\s+\d+"),
 )
+"""One pattern per kind of first character: each can then be searched for without trying every place."""
+_NTH_DAY = re.compile(r"\b[a-z]+(?:st|nd|rd|th) day\b")
 _CITED = re.compile(
-    r"(?:dated|previous|prior|compared|comparison|since|from|of|born|until)\b[^.;]{0,40}\Z", re.IGNORECASE
+    r"\b(?:dated|previous|prior|compared|comparison|since|from|of|born|until)\b", re.IGNORECASE
 )
+_CITED_WITHIN = 50
 
 
 @lru_cache(maxsize=20_000)
 def times(sentence: str) -> frozenset[str]:
     """The dates and days a sentence of a caption shows; those of earlier, merely cited, examinations are left out."""
+    patterns = (*_TIMES, _NTH_DAY) if " day" in sentence else _TIMES
     return frozenset(
         " ".join(match.group().lower().split())
-        for match in _TIME.finditer(sentence)
-        if not _CITED.search(sentence, max(0, match.start() - 60), match.start())
+        for pattern in patterns
+        for match in pattern.finditer(sentence)
+        if not _CITED.search(sentence, max(0, match.start() - _CITED_WITHIN), match.start())
     )
