@@ -37,6 +37,8 @@ _CACHE_LIMIT = 100_000
 Entry = Term | Cue | Context | CovidTerm
 _KINDS = [Term, Cue, Context, CovidTerm]
 """In the order of the lists in ``Matches``."""
+_ALL = frozenset(range(len(_KINDS)))
+_COVID_ONLY = frozenset({_KINDS.index(CovidTerm)})
 
 
 class Part(NamedTuple):
@@ -191,24 +193,32 @@ class Finder:
                 ends.append(offset + end)
         return Tokens(words, starts, ends, scores)
 
-    def find(self, tokens: Tokens, *, covid: bool) -> Matches:
-        """Every lexicon entry in the sentence; COVID phrases with gaps only when asked."""
+    def find(self, tokens: Tokens, *, covid: bool, findings: bool = True) -> Matches:
+        """Every lexicon entry in the sentence.
+
+        Args:
+            tokens: the sentence.
+            covid: whether to try COVID phrases with gaps, too.
+            findings: whether there may be findings; cues and places matter only to them.
+        """
         words = tokens.words
-        matches = Matches([], [], [], [])
-        lists: tuple[list[Any], ...] = matches
+        lists: tuple[list[Any], ...] = ([], [], [], [])
+        kinds = _ALL if findings else _COVID_ONLY
+        entries = self.entries
         for key, start, end in self.phrases(Doc(self.vocab, words=words)):
-            kind, entry = self.entries[key]
-            lists[kind].append(Found(entry, start, end))
+            kind, entry = entries[key]
+            if kind in kinds:
+                lists[kind].append(Found(entry, start, end))
         present = set(words)
         index = self.covid_patterns if covid else self.patterns
         for first in sorted(present & index.keys()):
             for kind, entry, pattern in index[first]:
-                if present.isdisjoint(pattern.gate):
+                if kind not in kinds or present.isdisjoint(pattern.gate):
                     continue
                 for start, word in enumerate(words):
                     if word == first and (end := self._match(pattern, words, start)):
                         lists[kind].append(Found(entry, start, end))
-        return matches
+        return Matches(*lists)
 
     def _match(self, pattern: Pattern, words: Sequence[str], start: int) -> int:
         """End of a phrase with gaps that starts here, or 0; a gap crosses neither punctuation nor a negation."""

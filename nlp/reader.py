@@ -129,9 +129,10 @@ class Reader:
     def _read(self, sentence: str) -> SentenceReading:
         tokens = self.finder.tokens(sentence)
         covid = not self.finder.covid_words.isdisjoint(tokens.words)
-        matches = self.finder.find(tokens, covid=covid)
+        findings = not self.finder.finding_anchors.isdisjoint(tokens.words)
+        matches = self.finder.find(tokens, covid=covid, findings=findings)
         hits = tuple(covid_hits(tokens, matches.covid)) if covid else ()
-        decided = decide(self.grammar, tokens.words, matches)
+        decided = decide(self.grammar, tokens.words, matches) if findings else ()
         mentions = tuple(local_mention(sentence, tokens, matches.places, d, clause) for d, clause in decided)
         return SentenceReading(mentions, hits) if mentions or hits else NOTHING
 
