@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from nlp.assertion import Mention
 from nlp.covid import CovidHit, covid_state
+from nlp.normalise import view
 from nlp.panels import expand_letters
 from nlp.schema import COVID, CovidState, State, record_state
 
@@ -96,6 +97,7 @@ def _letters(panel: str) -> frozenset[str]:
     """Letters of a panel cell or label, in capitals and without the figure's number."""
     if not panel:
         return frozenset()
+    panel = view(panel)
     named = {part.strip().upper() for part in panel.split(";")}
     expanded = expand_letters(panel).split(";") if len(panel) < 12 else ()
     return frozenset(_plain(letter) for letter in (*expanded, *named) if letter)

@@ -141,10 +141,9 @@ def _print_now(message: str) -> None:
 
 
 def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {value}")
-    return number
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {value}")
+    return int(value)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -94,14 +94,17 @@ class _Loader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[str] = []
+        self.unreadable = False
         self.classes: dict[str, tuple[Phrase, ...]] = {}
         self.spellings: dict[str, Phrase] = {}
         self.hash = hashlib.sha256()
 
     def load(self) -> Lexicon:
         """Load every file; raise when anything is wrong."""
+        if not self.folder.is_dir():
+            raise LexiconError([f"{self.folder}:1:-: there is no such folder"])
         tables = {name: list(self.rows(name)) for name in FILES}
-        if self.problems:
+        if self.unreadable:
             raise LexiconError(self.problems)
         self.spellings = {
             row["written"].lower(): () if row["means"] == LEFT_OUT else tuple(row["means"].lower().split())
@@ -136,10 +139,13 @@ class _Loader:
             data = path.read_bytes()
             text = data.decode("utf-8-sig")
         except OSError:
+            self.unreadable = True
             self.problems.append(f"{name}:1:-: the file is missing in {self.folder}")
             return
-        except UnicodeDecodeError:
-            self.problems.append(f"{name}:1:-: the file is not UTF-8; save it as 'CSV UTF-8'")
+        except UnicodeDecodeError as error:
+            self.unreadable = True
+            line = data.count(b"\n", 0, error.start) + 1
+            self.problems.append(f"{name}:{line}:-: the file is not UTF-8; save it as 'CSV UTF-8'")
             return
         self.hash.update(name.encode() + b"\0" + text.replace("\r\n", "\n").encode())
         reader = csv.reader(text.splitlines())
@@ -147,6 +153,7 @@ class _Loader:
         wanted = FILES[name]
         for column in wanted:
             if column not in header and column != "note":
+                self.unreadable = True
                 self.problems.append(f"{name}:1:{column}: this column is missing")
         for column in header:
             if column not in wanted:

@@ -26,6 +26,7 @@ _CHARACTERS = str.maketrans(
         **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", SOFT_HYPHEN),
         **dict(zip("，；：（）．？！／＋＝", ",;:().?!/+=", strict=True)),
         "。": ".",
+        "…": BREAK,
         "、": ",",
         **dict.fromkeys("\u2022\u25cf\u25aa\u2028\u2029", BREAK),
     }
@@ -36,8 +37,9 @@ _LIST_START = re.compile(r"\s*\[\s*['\"]")
 _LIST_END = re.compile(r"['\"]\s*\]\s*\Z")
 _LIST_JOINT = re.compile(r"(['\"]), \1")
 _ESCAPE = re.compile(r"\\[nrt]")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>")
 _LINE_HYPHEN = re.compile(r"(?<=[a-z])[-\u2010\u2011][ \t]*\r?\n[ \t]*(?=[a-z])")
-_UNUSUAL = re.compile(r"\\[nrt]|[-\u2010\u2011][ \t]*\r?\n|\A\s*\[|\u00e2(?:\u20ac|\u0080)")
+_UNUSUAL = re.compile(r"\\[nrt]|[-\u2010\u2011][ \t]*\r?\n|\A\s*\[|<[A-Za-z/]|\u00e2(?:\u20ac|\u0080)")
 
 
 def view(text: str) -> str:
@@ -58,6 +60,7 @@ def _unwrap(text: str) -> str:
         text = _LIST_END.sub(_blank, text)
         text = _LIST_JOINT.sub(".   ", text)
     text = _ESCAPE.sub(" \n", text)
+    text = _TAG.sub(_blank, text)
     text = _MOJIBAKE.sub(lambda match: "-  " if match.group(1) in _MOJIBAKE_DASHES else "'  ", text)
     return _LINE_HYPHEN.sub(lambda match: SOFT_HYPHEN * len(match.group()), text)
 

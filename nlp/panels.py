@@ -35,7 +35,7 @@ _PAREN = re.compile(
 _JOINED = rf"(?:{_JOIN}(?:[A-K]\d?|\d))*"
 _BARE = re.compile(
     rf"(?:[Pp]anels?\s+|[Ii]mages?\s+)?(?P<letters>\d{{0,2}}[A-K]\d?{_JOINED})\s*(?:[.,:)]\s*(?=[A-Za-z(\d]|\Z)|\s(?=[A-Z][a-z]))"
-    rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(]|\Z)|,\s*(?=[A-Z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
+    rf"|(?P<small>[a-k](?:{_JOIN}[a-k])*)\s*(?:[.:)]\s*(?=[A-Za-z(]|\Z)|,\s*(?=[A-Za-z])|\s(?=[A-Z][a-z]|[A-Z]{{2}}))"
 )
 _BARE_HINT = re.compile(r"[.;:)\n]['\"]?\s+(?=(?:[PpIi]\w+\s+)?\d{0,2}[A-Ka-k]\d?[\s.,:)&-])")
 _OPENS_BARE = re.compile(r"\s*(?:[PpIiFf]|\d|[A-Ka-k][\d\s.,:)&-])")
@@ -81,7 +81,7 @@ def panels(view: str, never_before: frozenset[str], ranges: Sequence[tuple[int, 
     if not labels:
         return []
     bracketed = all(label.bracketed for label in labels)
-    if bracketed and _after_their_text(view, labels) * 2 > len(labels):
+    if bracketed and _stand_after(view, labels):
         return _stretches_before(view, labels)
     return _stretches_behind(view, labels)
 
@@ -140,12 +140,14 @@ def _is_article(view: str, label: _Label, labels: list[_Label]) -> bool:
     return bare and not any("B" in other.letters for other in labels)
 
 
-def _after_their_text(view: str, labels: list[_Label]) -> int:
-    """How many labels close a phrase: words before them, and a mark, ``and`` or nothing behind.
+def _stand_after(view: str, labels: list[_Label]) -> bool:
+    """Whether the labels stand behind their text: most close a phrase, or half do and none opens one.
 
-    In "CT (A) and radiograph (B) show" the second goes with the first.
+    To close a phrase is to have words before and a mark, ``and`` or nothing behind. In "CT (A) and radiograph (B) show"
+    the second goes with the first.
     """
     count = 0
+    opens = False
     previous: _Label | None = None
     for label in labels:
         before = _OPENING.sub(".", view[max(0, label.start - 12) : label.start]).rstrip()
@@ -157,7 +159,8 @@ def _after_their_text(view: str, labels: list[_Label]) -> int:
             previous = label
         else:
             previous = None
-    return count
+            opens = opens or not before or before[-1] in ".,:;"
+    return count * 2 > len(labels) or (count * 2 == len(labels) and not opens)
 
 
 def _stretches_before(view: str, labels: list[_Label]) -> list[Panel]:

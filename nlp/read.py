@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from nlp.columns import Columns
 from nlp.ids import MANGLED, NEW, REPEATED, SeenImages, made_up_patients
-from nlp.roles import COVID_VALUES, covid_cell
+from nlp.roles import covid_cell
 from nlp.schema import RECORD_COLUMNS
 from nlp.tables import Rejected, Rows, Table, column_name, read_rows
 
@@ -119,8 +119,7 @@ def _reject_unknown_covid(kept: _Rows, column: str) -> list[Rejected]:
     cells = pa.array([covid_cell(value) for value in coded.dictionary.to_pylist()], pa.string())
     kept.cells["covid19"] = cells.take(coded.indices)
     bad = pc.is_null(kept.cells["covid19"])
-    allowed = ", ".join(value or "blank" for value in COVID_VALUES)
-    reason = f"not a COVID value; allowed are {allowed}"
+    reason = "not a COVID value; write 1, 0, -1 or blank (or confirmed, control, suspected, unstated)"
     ids = zip(kept.numbers.filter(bad).to_pylist(), kept.cells["image"].filter(bad).to_pylist(), strict=True)
     rejected = [Rejected(row, column, reason, image) for row, image in ids]
     kept.keep(pc.invert(bad))

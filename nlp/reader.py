@@ -35,6 +35,8 @@ class SentenceReading(NamedTuple):
     hits: tuple[CovidHit, ...]
 
 
+_LOOK_BACK = 2_000
+"""Characters around a mention in which its modality, and whether it is in the chest, are looked for."""
 NOTHING = SentenceReading((), ())
 
 
@@ -190,12 +192,13 @@ class Reader:
             return "section_not_reported"
         if not local.unplaced:
             return ""
-        around = f"{view[:at]} {view[at + len(local.mention.text) :]}"
+        end = at + len(local.mention.text)
+        around = f"{view[max(0, at - _LOOK_BACK) : at]} {view[end : end + _LOOK_BACK]}"
         return "outside_chest" if self.is_elsewhere(around) else ""
 
     def modality_before(self, view: str, position: int) -> str:
         """The modality named last before a character, so that "It shows ..." is known to speak of the CT."""
-        for chunk in reversed(view[:position].split()):
+        for chunk in reversed(view[max(0, position - _LOOK_BACK) : position].split()):
             modality = self._modalities.get(chunk)
             if modality is None:
                 if len(self._modalities) > _CHUNKS:

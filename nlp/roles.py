@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 _COVID_WORDS = {
-    "1": ("1", "1.0", "cvd19", "covid19", "covid", "positive", "yes", "true", "confirmed"),
-    "0": ("0", "0.0", "negative", "no", "false", "control", "noncovid", "noncovid19"),
-    "-1": ("-1", "-1.0", "suspected", "unclear"),
-    "": ("", "unstated"),
+    "1": (
+        *("1", "1.0", "1.00", "+", "cvd19", "covid19", "covid", "positive", "yes", "true", "confirmed"),
+        *("covid19positive", "covidpositive", "pcrpositive", "rtpcrpositive"),
+    ),
+    "0": (
+        *("0", "0.0", "0.00", "negative", "no", "false", "control", "noncovid", "noncovid19", "healthy"),
+        *("normal", "covid19negative", "covidnegative", "pcrnegative", "rtpcrnegative"),
+    ),
+    "-1": ("-1", "-1.0", "suspected", "unclear", "probable", "possible", "presumed", "maybe", "?"),
+    "": ("", "unstated", "unknown", "na", "n/a", "nan", "none", "null", "notstated", "missing"),
 }
 COVID_VALUES: Mapping[str, str] = MappingProxyType(
     {word: cell for cell, words in _COVID_WORDS.items() for word in words}

@@ -96,12 +96,16 @@ def _end_of_list(sentence: Sentence, found: Found[Cue], high: int) -> int:
     A comma goes on with the list when a conjunction closes it further on, or when nothing but bare nouns follow.
     """
     words, grammar = sentence.words, sentence.grammar
-    aside = words[found.start] in grammar.aside and found.start == sentence.clause(found.start)[0]
+    low = sentence.clause(found.start)[0]
+    opening = words[low : found.start]
+    aside = grammar.aside.issuperset(opening) if opening else words[low] == "without"
     for comma in (i for i in range(found.end, high) if words[i] in COMMAS):
         closed = sentence.has(grammar.conjunction, comma + 1, high)
         bare = not sentence.has(grammar.preposition | grammar.predicate, comma + 1, high)
-        hedge_ends = found.entry.reach and "or" not in words[comma + 1 : high]
-        if aside or hedge_ends or not (closed or bare):
+        or_follows = "or" in words[comma + 1 : high]
+        was_closed = "or" in words[found.end : comma] and not or_follows
+        hedge_ends = found.entry.reach and not or_follows
+        if aside or was_closed or hedge_ends or not (closed or bare):
             return comma
     return high
 

@@ -6,7 +6,7 @@ All functions take a view (``nlp.normalise``) and return character ranges of it,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,11 +14,12 @@ from nlp.entries import Section
 from nlp.normalise import BREAK
 
 _BOUNDARY = re.compile(
-    rf"""[.!?\n{BREAK}"](?:(?<=[.!?])[)\]"']*(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\())|(?<=\s")\s+|(?<=[\n{BREAK}]))"""
+    rf"""[.!?\n{BREAK}"](?:(?<=[.!?])[)\]"']*(?:\s+(?=[A-Z0-9(\["'*+-])|(?=[A-Z][a-z]|\()|(?<=\.\.)\s+)|(?<=\s")\s+|(?<=[\n{BREAK}]))"""
 )
 _STARTS_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]\s|\d{1,2}[.)]\s|[A-Z][A-Za-z/ &,-]{1,40}:|\Z|\n)")
 _WRAP_WIDTH = 55
 _LONGEST_ABBREVIATION = 8
+_LONGEST_SENTENCE = 2_000
 _NAME = re.compile(r"[A-Za-z][A-Za-z/&, -]*\Z")
 _LONGEST_HEADING = 48
 _HEADING_LINE = re.compile(r"^[ \t]*([A-Za-z][A-Za-z/&, -]{1,45}?)[ \t]*(?:\.(?=\s)|$)", re.MULTILINE)
@@ -36,7 +37,7 @@ class Heading(NamedTuple):
 
 def sentences(view: str, abbreviations: Mapping[str, bool]) -> list[tuple[int, int]]:
     """Ranges of the sentences, in order; together they cover every visible character."""
-    ranges = []
+    ranges: list[tuple[int, int]] = []
     start = 0
     for match in _BOUNDARY.finditer(view):
         at = match.start()
@@ -45,11 +46,21 @@ def sentences(view: str, abbreviations: Mapping[str, bool]) -> list[tuple[int, i
             continue
         if mark == "\n" and not _ends_line(view, start, at):
             continue
-        ranges.append((start, match.end()))
+        ranges.extend(_pieces(view, start, match.end()))
         start = match.end()
-    if start < len(view):
-        ranges.append((start, len(view)))
+    ranges.extend(_pieces(view, start, len(view)))
     return ranges
+
+
+def _pieces(view: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """One range, or several at blanks where a sentence is longer than anyone writes: time grows with its square."""
+    while end - start > _LONGEST_SENTENCE:
+        blank = view.rfind(" ", start, start + _LONGEST_SENTENCE)
+        cut = blank + 1 if blank > start else start + _LONGEST_SENTENCE
+        yield start, cut
+        start = cut
+    if start < end:
+        yield start, end
 
 
 def _is_abbreviation(view: str, start: int, stop: int, end: int, abbreviations: Mapping[str, bool]) -> bool:

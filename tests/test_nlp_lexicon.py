@@ -95,8 +95,10 @@ def test_lexicon_a_misspelt_column_is_named_with_the_columns_there_are(tmp_path:
 
 def test_lexicon_another_encoding_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = write_lexicon(tmp_path) / "terms.csv"
-    path.write_bytes(path.read_bytes() + "cavity,Höhle,report,no,,yes,\n".encode("cp1252"))
-    assert problems(tmp_path) == ("terms.csv:1:-: the file is not UTF-8; save it as 'CSV UTF-8'",)
+    before = path.read_bytes()
+    path.write_bytes(before + "cavity,Höhle,report,no,,yes,\n".encode("cp1252"))
+    line = before.count(b"\n") + 1
+    assert problems(tmp_path) == (f"terms.csv:{line}:-: the file is not UTF-8; save it as 'CSV UTF-8'",)
 
 
 def test_lexicon_all_mistakes_of_all_files_are_named_at_once(tmp_path: Path) -> None:
