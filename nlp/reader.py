@@ -35,6 +35,8 @@ class SentenceReading(NamedTuple):
     hits: tuple[CovidHit, ...]
 
 
+_SHORT = 600
+"""Characters from which it pays to look over the whole text before cutting it into sentences."""
 _LOOK_BACK = 2_000
 """Characters around a mention in which its modality, and whether it is in the chest, are looked for."""
 NOTHING = SentenceReading((), ())
@@ -73,7 +75,7 @@ class Reader:
     def read_text(self, text: str) -> Reading:
         """Everything the text says, with offsets into it as it is."""
         view = make_view(text)
-        if not self.plain and self.is_idle(view):
+        if not self.plain and len(view) > _SHORT and self.is_idle(view):
             return EMPTY
         ranges = sentences(view, self.lexicon.abbreviations)
         readings = [self.read_sentence(view[start:end]) for start, end in ranges]
