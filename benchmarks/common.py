@@ -150,7 +150,9 @@ def fresh(module: str, *arguments: object) -> dict[str, Any]:
     command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise ToolkitError(f"{module} {arguments[1] if arguments[1:] else ''} failed; its message stands above")
+        raise ToolkitError(
+            f"{module} {arguments[1] if arguments[1:] else ''} failed; its message stands above"
+        )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
