@@ -47,8 +47,9 @@ def run(options: Namespace) -> None:
     if options.measure:
         print(json.dumps(measure(options.measure)))
         return
-    tables = references(options.data).values()
-    captions = [row.text for row in max(tables, key=lambda table: len(table.rows)).rows]
+    tables = references(options.data)
+    table = tables.get("captions") or next(iter(tables.values()))
+    captions = [row.text for row in table.rows]
     result = []
     for rows in (options.rows // 10, options.rows):
         with tempfile.TemporaryDirectory() as folder:

@@ -194,7 +194,8 @@ def disagreement_text(found: Sequence[Disagreement], *, show_text: bool = False)
     shown = found[:_SHOWN_DISAGREEMENTS]
     more = len(found) - len(shown)
     note = f"\n... and {more} more; --disagreements FILE writes them all" if more else ""
-    return f"{len(found)} disagreements\n{format_table(_disagreement_rows(shown, show_text))}{note}"
+    heading = f"{len(found)} disagreement{'s' if len(found) > 1 else ''}"
+    return f"{heading}\n{format_table(_disagreement_rows(shown, show_text))}{note}"
 
 
 def _disagreement_rows(found: Iterable[Disagreement], show_text: bool) -> Iterator[Sequence[str]]:

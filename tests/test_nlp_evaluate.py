@@ -139,6 +139,12 @@ def test_scores_a_metric_without_positives_is_null_with_its_n() -> None:
     assert found.accuracy == Metric(1.0, 1.0, 1.0)
 
 
+def test_scores_recall_and_f1_stay_null_when_only_the_output_has_positives() -> None:
+    found = score(compared(["negated"] * 4, ["present", *["negated"] * 3]))["finding"]
+    assert found.recall == found.f1 == Metric(None, None, None)
+    assert (found.precision.value, found.n_positive, found.n_output) == (0.0, 0, 1)
+
+
 def test_scores_interval_is_that_of_the_binomial() -> None:
     # One of four right: a resample holds Binomial(4, 1/4) right ones. P(0) = .316 and P(<= 2) = .949 < .975
     # and P(<= 3) = .996, so the interval runs from 0 to 3/4.
