@@ -4,6 +4,10 @@ ToolkitError                 base: one message, exit code 1, no traceback withou
 ├── InputError               a table cannot be read as asked (file, encoding, column)
 ├── LexiconError             a lexicon row is wrong; holds every problem with file, line and column
 ├── ContractError            a table breaks the contract of ``nlp.schema``
+├── ImageError               an image cannot be found or read; holds every one with its reason
+├── WeightsError             weights cannot be found or do not fit the network
+├── TrainingError            a network cannot be trained or measured as asked
+├── CheckpointError          a saved state is damaged or belongs to other settings
 └── OutputError              a result cannot be written; the old file is intact
 
 Messages name files, rows, columns and ids, never the text of a report.
@@ -34,6 +38,22 @@ class LexiconError(ToolkitError):
 
 class ContractError(ToolkitError):
     """A labels or mentions table breaks the contract; the message lists every breach."""
+
+
+class ImageError(ToolkitError):
+    """Images cannot be found or read: the message lists every one with its reason."""
+
+
+class WeightsError(ToolkitError):
+    """Weights are missing, damaged or made for another network; the message names the keys."""
+
+
+class TrainingError(ToolkitError):
+    """Data or settings with which no network can be trained or measured."""
+
+
+class CheckpointError(ToolkitError):
+    """A saved state is damaged, or was written by a run with other settings."""
 
 
 class OutputError(ToolkitError):

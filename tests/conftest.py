@@ -23,12 +23,21 @@ hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = ROOT.parent / "shared" / "data" / "text"
+SHARED = ROOT.parent / "shared"
+TEXTS = SHARED / "data" / "text"
 CORPORA = (
     (ROOT / "examples" / "captions.csv", "caption"),
     (TEXTS / "captions_reference.csv", "caption"),
     (TEXTS / "open_reference.csv", "text"),
 )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real images, texts and weights that lie beside the project where it is measured."""
+    if not SHARED.is_dir():
+        pytest.skip("the real data is not beside this copy of the project")
+    return SHARED
 
 
 @pytest.fixture(scope="session")
