@@ -1,0 +1,75 @@
+"""The network: one backbone and two heads, one for the COVID-19 flag and one for the findings.
+
+Liu et al. 2020 (LA-DNN, doi:10.1101/2020.05.11.20097907): the findings are learnt beside the flag, from the same
+features, so that the features attend to lesions. Both heads are linear on the mean over the last feature map, whatever
+the backbone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from train.backbones import Backbone
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """How images were prepared for a network, which is how it must see them ever after."""
+
+    size: int = 224
+    crop: str = "lungs"
+    normalise: str = "percentile"
+
+
+class LesionAttentionNetwork(nn.Module):
+    """Images in, logits out; normalisation is part of the network.
+
+    Attributes:
+        finding_keys: the findings in the order of the logits 1 to F.
+        image_settings: what the images it was trained on went through.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        finding_keys: Sequence[str],
+        dropout: float = 0.0,
+        image_settings: ImageSettings | None = None,
+    ) -> None:
+        super().__init__()
+        self.finding_keys = tuple(finding_keys)
+        self.image_settings = image_settings or ImageSettings()
+        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1))
+        self.backbone = backbone
+        self.dropout = nn.Dropout(dropout)
+        self.primary = nn.Linear(backbone.channels, 1)
+        self.lesions = nn.Linear(backbone.channels, len(self.finding_keys))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(B, 1 + F)`` of images ``(B, 1 or 3, H, W)`` from 0 to 1: the flag, then the findings in order."""
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Feature maps ``(B, C, h, w)``; one grey channel stands for all three colours."""
+        maps: Tensor = self.backbone(
+            (images - self.mean) / self.std
+        )  # (B, 1, …) becomes (B, 3, …) by the mean
+        return maps
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits ``(B, 1 + F)`` of feature maps, in the precision of the weights even under autocast.
+
+        A logit in bfloat16 has two or three digits, too few for a loss or a ranking.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            pooled = self.dropout(features.to(self.primary.weight.dtype).mean(dim=(2, 3)))
+            return torch.cat([self.primary(pooled), self.lesions(pooled)], dim=1)
