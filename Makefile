@@ -1,15 +1,19 @@
-# make setup   fill .venv            make test    check, then every test
-# make demo    the example, read     make check   style and types
-# make bench   speed and quality     make docs    write the generated pages
-# Every target sets up what it needs on a fresh machine with Python >= 3.11.
+# make setup        fill .venv                  make test    check, then every test
+# make demo         the example, read           make check   style and types
+# make demo-train   the example, learnt         make docs    write the generated pages
+# make bench        speed and quality
+# Every target sets up what it needs on a fresh machine with Python >= 3.11; torch comes with those that train.
 
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
+TRAIN := $(VENV)/.stamp-train
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --editable
 OUT ?= out
+JOBS ?= 2
 
-.PHONY: setup demo test check bench docs
+.PHONY: setup demo demo-train test check bench docs
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -18,7 +22,11 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; say which: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(PIP) ".[annotate,dev]"
+	touch $@
+
+$(TRAIN): $(STAMP)
+	$(PIP) ".[annotate,train,dev]"
 	touch $@
 
 # HEADLESS=1 is accepted, as by every later form of the demo; this one needs no screen.
@@ -27,19 +35,27 @@ demo: $(STAMP)
 	@$(RUN) -m nlp.extract examples/captions.csv --covid-column covid19 -o $(OUT)/labels.csv --html $(OUT)/captions.html
 	@echo && echo "open $(abspath $(OUT))/captions.html in a browser"
 
-test: check
-	$(RUN) -m pytest
+demo-train: $(TRAIN)
+	@mkdir -p $(OUT)
+	@$(RUN) -m nlp.extract examples/captions.csv --covid-column covid19 -o $(OUT)/labels.csv
+	@echo && $(RUN) -m annotate.split $(OUT)/labels.csv -o $(OUT)/labelled.csv
+	@echo && $(RUN) -m train.run $(OUT)/labelled.csv --images examples/images --out $(OUT)/demo --force \
+		--backbone resnet18 --weights none --image-size 96 --epochs 12
+	@echo && echo "open $(abspath $(OUT))/demo/report.html in a browser"
 
-check: $(STAMP)
+test: check
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --dist loadfile
+
+check: $(TRAIN)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(STAMP)
-	@for name in quality peers speed memory startup; do \
+bench: $(TRAIN)
+	@for name in quality peers speed memory startup data_path epoch bootstrap; do \
 		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done
 
-docs: $(STAMP)
+docs: $(TRAIN)
 	$(RUN) -m docs.generate
 	$(RUN) -m examples.draw --sheet docs/images/phantoms.png
 	$(RUN) -m docs.pictures

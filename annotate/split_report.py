@@ -41,9 +41,10 @@ def sentences(division: Division) -> Iterator[str]:
     if distance.strict == distance.relative == 0:
         yield "every count is its target, rounded up or down"
     else:
-        proven = "no more even division exists" if division.optimal else "a more even division may exist"
+        proven = "no division is more even" if division.optimal else "a more even division may exist"
+        patients = f"{distance.strict:g} patients are" if distance.strict else "no patient is"
         yield (
-            f"beyond the rounded targets: {distance.strict:g} patients, and of the other counts "
+            f"{patients} beyond the ratios' whole numbers; images and findings are off theirs by "
             f"{distance.relative:.2%} in all; {proven}"
         )
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from nlp.errors import ContractError, InputError
+from nlp.errors import ContractError, InputError, OutputError
 from nlp.schema import Column, label_columns, row_problems
 from nlp.tables import open_table
 from nlp.tables import read_rows as table_rows
-from nlp.write import replacing, table_writer
+from nlp.write import SUFFIXES, replacing, table_writer
 
 _BATCH_ROWS = 8192
 _LISTED = 100
@@ -68,7 +68,10 @@ def check_labels(table: pd.DataFrame, findings: Sequence[str], name: str) -> Non
     columns = label_columns(findings)
     if missing := [column.name for column in columns if column.name not in table.columns]:
         known = ", ".join(map(str, table.columns))
-        raise ContractError(f"{name} lacks the columns {', '.join(missing)}; it has {known}")
+        raise ContractError(
+            f"{name} lacks the columns {', '.join(missing)}; it has {known}."
+            " Tables with all of them come from nlp.extract and annotate.convert"
+        )
     if table.empty:
         raise ContractError(f"{name} has a header but no rows")
     problems = sorted(_problems(table, columns))
@@ -81,8 +84,10 @@ def write_labels(table: pd.DataFrame, target: Path, findings: Sequence[str]) -> 
     """Write the columns of the contract in their order, then any others; CSV or Parquet by suffix.
 
     Raises:
-        OutputError: the file cannot be written; the old one is intact.
+        OutputError: another suffix, or the file cannot be written; the old one is intact.
     """
+    if target.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"{target} must end in {' or '.join(SUFFIXES)}")
     names = [column.name for column in label_columns(findings)]
     names += [str(name) for name in table.columns if name not in names]
     arrays = [pa.array(table[name].tolist(), pa.string()) for name in names]

@@ -16,13 +16,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
+from docs.training_tables import (
+    augmentation_table,
+    bootstrap_table,
+    data_path_table,
+    epoch_table,
+    published_table,
+    recipes_table,
+    settings_table,
+    shortcuts_table,
+)
 from nlp.command import run_command
 from nlp.lexicon import FILES, load_lexicon
 from nlp.schema import COVID_CELL, FLAGS, MENTION_COLUMNS, STATE_CELL, Column, label_columns
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("nlp", "annotate", "train", "examples")
-PAGES = ("README.md", "docs/commands.md", "docs/contract.md", "docs/lexicon.md", "docs/quality.md")
+PAGES = (
+    "README.md",
+    "docs/commands.md",
+    "docs/contract.md",
+    "docs/lexicon.md",
+    "docs/quality.md",
+    "docs/training.md",
+)
 EXPLAINED = "COVID-19. Consolidation was not observed; GGOs have partly resolved."
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
 
@@ -56,7 +73,7 @@ def help_text(*command: str) -> str:
         check=True,
         env=environment,
     )
-    return re.sub(r"(?m)^(  -\w) (\S+), (--\S+) \2", r"\1, \3 \2", done.stdout).rstrip()
+    return re.sub(r"(?m)^(  --?[\w-]+) (\S.*?), (--[\w-]+) \2(?!\S)", r"\1, \3 \2", done.stdout).rstrip()
 
 
 def _commands_block() -> str:
@@ -131,6 +148,14 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "speed": lambda: speed_table(ROOT),
     "memory": lambda: memory_table(ROOT),
     "startup": lambda: startup_table(ROOT),
+    "settings": settings_table,
+    "augmentation": augmentation_table,
+    "recipes": recipes_table,
+    "shortcuts": shortcuts_table,
+    "published": lambda: published_table(ROOT),
+    "data_path": lambda: data_path_table(ROOT),
+    "epoch": lambda: epoch_table(ROOT),
+    "bootstrap": lambda: bootstrap_table(ROOT),
 }
 
 

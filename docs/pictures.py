@@ -1,4 +1,7 @@
-"""Take the README's picture of the highlighted page in a headless Chromium: ``python -m docs.pictures``."""
+"""Take the pictures of the docs: ``python -m docs.pictures``.
+
+The highlighted page and the beginning of a report in a headless Chromium, in both themes, and a contact sheet.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,35 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from annotate.split import main as split
 from nlp.aggregate import Record, of_panel
 from nlp.batch import Reader
 from nlp.command import run_command
+from nlp.errors import ToolkitError
 from nlp.explain import write_html
+from nlp.extract import main as extract
 from nlp.lexicon import load_lexicon
+from train.contact_sheet import contact_sheet
+from train.run import main as train
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = ("fig01-b", "p19-1", "p24-1", "p21-2", "p30-1", "c04-2")
 """Stems of the example images on the picture: panel, list, hedge, negation, ellipsis, resolution."""
+ON_SHEET, COLUMNS = 16, 8
+SMALL = [
+    "--backbone",
+    "resnet18",
+    "--weights",
+    "none",
+    "--image-size",
+    "96",
+    "--epochs",
+    "4",
+    "--device",
+    "cpu",
+    "--force",
+]
+"""The README's training."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = [
     "--headless",
@@ -34,12 +57,37 @@ FLAGS = [
 
 
 def take(out: Path, browser: str) -> list[Path]:
-    """Render the page in both themes; returns the pictures."""
+    """Render the pages in both themes; returns the pictures."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "captions.html"
         lexicon = load_lexicon()
         write_html(page, _shown(Reader(lexicon)), lexicon)
-        return _screenshots(page, out, browser)
+        return [
+            *_screenshots(page, out, browser, "highlighted"),
+            *_screenshots(_report(Path(folder)), out, browser, "report", height=930),
+        ]
+
+
+def draw_sheet(path: Path) -> None:
+    """The first example slices, each with the box of its lungs."""
+    images = sorted((ROOT / "examples" / "images").iterdir())
+    sheet, _ = contact_sheet(images[:ON_SHEET], columns=COLUMNS)
+    sheet.save(path, optimize=True)
+
+
+def _report(folder: Path) -> Path:
+    """The README's training on the example set."""
+    labels, labelled, run = folder / "labels.csv", folder / "labelled.csv", folder / "first"
+    captions = str(ROOT / "examples" / "captions.csv")
+    images = str(ROOT / "examples" / "images")
+    codes = [
+        extract([captions, "--covid-column", "covid19", "-o", str(labels)]),
+        split([str(labels), "-o", str(labelled)]),
+        train([str(labelled), "--images", images, "--out", str(run), *SMALL]),
+    ]
+    if any(codes):
+        raise ToolkitError("the example set could not be trained on; the message stands above")
+    return run / "report.html"
 
 
 def _shown(reader: Reader) -> Iterator[tuple[str, str, Record]]:
@@ -51,7 +99,8 @@ def _shown(reader: Reader) -> Iterator[tuple[str, str, Record]]:
         yield row["image"], row["caption"], of_panel(reader.read_text(row["caption"]), row["panel"])
 
 
-def _screenshots(page: Path, out: Path, browser: str) -> list[Path]:
+def _screenshots(page: Path, out: Path, browser: str, name: str, height: int = 0) -> list[Path]:
+    """The whole page, or its first ``height`` pixels, in both themes."""
     from playwright.sync_api import sync_playwright
 
     written = []
@@ -59,13 +108,13 @@ def _screenshots(page: Path, out: Path, browser: str) -> list[Path]:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         for theme in ("light", "dark"):
             view = chromium.new_page(
-                viewport={"width": 900, "height": 600},
+                viewport={"width": 900, "height": height or 600},
                 device_scale_factor=1.5,
                 color_scheme="dark" if theme == "dark" else "light",
             )
             view.goto(page.as_uri())
-            path = out / f"highlighted-{theme}.png"
-            view.screenshot(path=path, full_page=True)
+            path = out / f"{name}-{theme}.png"
+            view.screenshot(path=path, full_page=not height)
             written.append(path)
         chromium.close()
     return written
@@ -73,7 +122,9 @@ def _screenshots(page: Path, out: Path, browser: str) -> list[Path]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m docs.pictures", description="Take the README's picture.")
+    parser = argparse.ArgumentParser(
+        prog="python -m docs.pictures", description="Take the pictures of the docs."
+    )
     parser.add_argument(
         "--out", type=Path, default=ROOT / "docs" / "images", help="folder (default: docs/images)"
     )
@@ -81,9 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
+    draw_sheet(options.out / "contact-sheet.png")
+    print(f"wrote {options.out / 'contact-sheet.png'}")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        print(f"no picture taken: none of {', '.join(BROWSERS)} is installed", file=sys.stderr)
+        print(f"no page pictured: none of {', '.join(BROWSERS)} is installed", file=sys.stderr)
         return
     for path in take(options.out, browser):
         print(f"wrote {path}")

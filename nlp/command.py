@@ -33,9 +33,16 @@ def run_command(
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except (ToolkitError, OSError) as error:
+    except (ToolkitError, OSError, ModuleNotFoundError) as error:
         if options.debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_said(error)}", file=sys.stderr)
         return FAILED
     return DONE
+
+
+def _said(error: Exception) -> str:
+    """The message; of a library that is not installed, how to get it."""
+    if not isinstance(error, ModuleNotFoundError):
+        return str(error)
+    return f'{error.name} is not installed; it comes with the extras: pip install "lesion-labels[annotate,train]"'

@@ -105,3 +105,9 @@ def test_read_table_of_a_missing_file_is_an_error(tmp_path: Path) -> None:
 def test_write_labels_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="was not written"):
         write_labels(labels({}), tmp_path / "none" / "labels.csv", FINDINGS)
+
+
+def test_write_labels_refuses_a_suffix_it_does_not_write(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"labels\.xlsx must end in \.csv or \.parquet"):
+        write_labels(labels({}), tmp_path / "labels.xlsx", FINDINGS)
+    assert not list(tmp_path.iterdir())

@@ -25,7 +25,9 @@ FORBIDDEN = {
 }
 PEERS = {"loguru", "medspacy", "negspacy"}
 """Systems that the benchmarks compare with, each in an environment of its own."""
-LIGHT = ("nlp.schema", "nlp.errors", "nlp.lexicon", "nlp.command")
+LIGHT = ("nlp.schema", "nlp.errors", "nlp.lexicon", "nlp.command", "nlp.image_names", "train.config")
+SHARED_BY_TRAIN = {"schema", "errors", "lexicon", "entries", "csv_rows", "command", "image_names", "write"}
+"""What ``train`` may take from ``nlp``: no table engine and no spaCy."""
 HEAVY = {"spacy", "torch", "pandas", "pyarrow", "numpy", "streamlit", "rapidfuzz", "thinc"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -57,6 +59,17 @@ def test_imports_point_one_way() -> None:
         for path in python_files()
         for name, line in imports(path)
         if name.split(".")[0] in FORBIDDEN.get(area(path), set())
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_train_takes_only_light_parts_of_nlp() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in python_files()
+        if area(path) == "train"
+        for name, line in imports(path)
+        if name.split(".")[0] == "nlp" and name not in {f"nlp.{each}" for each in SHARED_BY_TRAIN}
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -101,7 +114,7 @@ def allowed_distributions(path: Path) -> set[str]:
         case "app_streamlit.py":
             return declared("annotate")
         case "benchmarks":
-            return declared("dev") | PEERS
+            return declared("train", "dev") | PEERS
     return declared(*PROJECT["optional-dependencies"])
 
 
@@ -158,14 +171,14 @@ def test_wheel_holds_code_and_lexicon_and_works(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     sources = tmp_path / "sources"
     sources.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "nlp", "lexicon"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", *CODE, "lexicon"):
         copy(ROOT / name, sources / name)
     subprocess.run([*command, "--wheel-dir", str(tmp_path), str(sources)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    for folder, pattern in (("nlp", "*.py"), ("lexicon", "*.csv")):
+    for folder, pattern in (*((package, "*.py") for package in CODE), ("lexicon", "*.csv")):
         expected = {path.name for path in (ROOT / folder).glob(pattern)}
         assert {path.name for path in (installed / folder).glob(pattern)} == expected
     code = "import nlp.lexicon as l; print(l.__file__, len(l.load_lexicon().findings))"

@@ -14,6 +14,7 @@ import pytest
 
 from docs.figures import NOT_MEASURED, memory_table, peers_table, quality_table, speed_table
 from docs.generate import BLOCKS, EXPLAINED, PAGES, commands, filled, help_text
+from docs.training_tables import NOT_PUBLISHED, bootstrap_table, data_path_table, epoch_table, published_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,8 +43,17 @@ def test_filled_replaces_only_what_is_marked() -> None:
 def test_figures_are_those_of_the_results(tmp_path: Path) -> None:
     folder = tmp_path / "benchmarks" / "results"
     folder.mkdir(parents=True)
-    for show in (quality_table, peers_table, speed_table, memory_table):
+    for show in (
+        quality_table,
+        peers_table,
+        speed_table,
+        memory_table,
+        data_path_table,
+        epoch_table,
+        bootstrap_table,
+    ):
         assert show(tmp_path) == NOT_MEASURED
+    assert published_table(tmp_path) == NOT_PUBLISHED
     scores = {"f1": 0.5, "f1_low": 0.25, "f1_high": 0.75}
     scores |= {"state_accuracy": None, "state_accuracy_low": None, "state_accuracy_high": None}
     peer = {"cells": {"open": ["0.9", "0.8"]}, "found": ["1/2", "0/3", "4/4"], "rates": {"captions": 1234.5}}
@@ -54,12 +64,28 @@ def test_figures_are_those_of_the_results(tmp_path: Path) -> None:
         },
         "memory": {"runs": [{"rows": 1000, "input_megabytes": 2.0, "peak_megabytes": 120.4}]},
     }
+    published = {
+        "what": "five folds",
+        "n": 746,
+        "auc": 0.9,
+        "low": 0.875,
+        "high": 0.925,
+        "note": "by patient",
+    }
+    results["published"] = [published, published | {"low": None, "note": None}]  # type: ignore[assignment]
+    results["epoch"] = {
+        "records": 64,
+        "cpu_seconds": {"resnet18": {"decode once": 1.0, "plain": 3.0, "ours": 2.0}},
+    }
     for name, result in results.items():
         (folder / f"{name}.json").write_text(json.dumps(result))
     assert "| open | ours | 0.500 (0.250–0.750) | undefined | – |" in quality_table(tmp_path)
     assert "| ours | 0.9 | 0.8 | 1/2 | 0/3 | 4/4 | 1,234 | 100 |" in peers_table(tmp_path)
     assert "| theirs | did not install: no wheel | – |" in peers_table(tmp_path)
     assert "| 1,000 | 2 | 120 |" in memory_table(tmp_path)
+    assert "| five folds | 746 | 0.900 (0.875–0.925) | by patient |" in published_table(tmp_path)
+    assert "| five folds | 746 | 0.900 |  |" in published_table(tmp_path)
+    assert "| resnet18 | ours | 2.0 | 1.50 |" in epoch_table(tmp_path)
 
 
 @pytest.mark.parametrize("command", commands())
@@ -85,7 +111,15 @@ def test_help_waits_for_no_heavy_library(command: str) -> None:
 
 
 def test_issue_commands_exist() -> None:
-    assert {"nlp.extract", "nlp.evaluate", "nlp.lexicon", "examples.draw"} <= set(commands())
+    expected = {
+        "nlp.extract",
+        "nlp.evaluate",
+        "nlp.lexicon",
+        "examples.draw",
+        "annotate.convert",
+        "annotate.split",
+    }
+    assert expected | {"train.run", "train.study", "train.predict", "train.contact_sheet"} <= set(commands())
 
 
 def readme_blocks() -> list[tuple[str, str]]:
@@ -103,6 +137,7 @@ def test_readme_blocks_run_in_order(tmp_path: Path) -> None:
     for path in (ROOT / "examples").glob("*.csv"):
         shutil.copy(path, tmp_path / "examples")
     shutil.copytree(ROOT / "lexicon", tmp_path / "lexicon")
+    shutil.copytree(ROOT / "examples" / "images", tmp_path / "examples" / "images")
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -116,6 +151,7 @@ def test_readme_blocks_run_in_order(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "examples" / "captions.labels.csv").is_file()
     assert (tmp_path / "captions.html").is_file()
+    assert (tmp_path / "runs" / "first" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
@@ -133,4 +169,4 @@ def test_make_targets_named_in_the_docs_exist() -> None:
         name for page in PROSE for name in re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8"))
     }
     assert named <= targets, named - targets
-    assert {"setup", "demo", "test", "check", "bench", "docs"} <= targets
+    assert {"setup", "demo", "demo-train", "test", "check", "bench", "docs"} <= targets

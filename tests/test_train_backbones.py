@@ -33,6 +33,34 @@ def test_backbones_give_finite_maps_and_every_parameter_a_gradient(name: str) ->
             assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), key
 
 
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "densenet121", "efficientnet_b0", "resnet10t"])
+@torch.no_grad()
+def test_backbones_of_two_levels_add_the_finer_maps_before_the_last(name: str) -> None:
+    torch.manual_seed(0)
+    one = create_backbone(name).eval()
+    two = create_backbone(name, levels=2).eval()
+    two.network.load_state_dict(one.network.state_dict())
+    last, both = one(images(size=128)), two(images(size=128))
+    finer = both.shape[1] - last.shape[1]
+    assert both.shape[2] > last.shape[2] and finer > 0
+    shrunk = torch.nn.functional.adaptive_avg_pool2d(both[:, finer:], 1)
+    if both.shape[2] == 2 * last.shape[2]:
+        torch.testing.assert_close(shrunk, torch.nn.functional.adaptive_avg_pool2d(last, 1))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "efficientnet_b0", "resnet10t"])
+def test_backbones_train_the_layers_asked_for(name: str) -> None:
+    def learning(trained: str) -> list[str]:
+        backbone = create_backbone(name)
+        backbone.freeze(trained)
+        assert backbone.training
+        return [key for key, value in backbone.named_parameters() if value.requires_grad]
+
+    everything, last = learning("all"), learning("last")
+    assert learning("heads") == [] and 0 < len(last) < len(everything)
+    assert everything[-len(last) :] == last  # the layers nearest to the heads
+
+
 def test_backbones_freeze_only_what_follows_the_maps() -> None:
     """A parameter that waits for a gradient in vain stops training on several GPUs."""
 

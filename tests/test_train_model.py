@@ -46,6 +46,30 @@ def images(channels: int = 1, count: int = 2) -> Tensor:
 
 
 @torch.no_grad()
+def test_model_pools_mean_and_standard_deviation_then_standardises() -> None:
+    model = build(pooling="mean_std").eval()
+    features = model.forward_features(images())
+    mean, std = features.mean(dim=(2, 3)), features.var(dim=(2, 3), correction=0).add(1e-5).sqrt()
+    pooled = model.pool(features)
+    torch.testing.assert_close(pooled, torch.cat([mean, std], dim=1))
+    model.pooled_mean.fill_(0.5)
+    model.pooled_std.fill_(2.0)
+    torch.testing.assert_close(model(images())[:, :1], model.primary((pooled - 0.5) / 2))
+
+
+def test_model_with_frozen_norm_keeps_the_statistics_of_its_weights() -> None:
+    def moved(frozen_norm: bool) -> bool:
+        model = build(backbone="test_resnet")
+        model.frozen_norm = frozen_norm
+        before = {name: value.clone() for name, value in model.named_buffers()}
+        model.train()(images())
+        return any(not torch.equal(value, before[name]) for name, value in model.named_buffers())
+
+    assert moved(False) and not moved(True)
+    assert not build(backbone="test_resnet", frozen_norm=True).frozen_norm  # random weights have none to keep
+
+
+@torch.no_grad()
 def test_model_gives_the_flag_then_the_findings() -> None:
     model = build().eval()
     features = model.forward_features(images())
@@ -205,7 +229,14 @@ def test_model_with_other_findings_is_refused(tmp_path: Path) -> None:
     assert load_model(tmp_path, finding_keys=KEYS).finding_keys == KEYS
 
 
-GOOD = {"format": "1", "backbone": SMALL, "finding_keys": json.dumps(KEYS), "dropout": "0"}
+GOOD = {
+    "format": "1",
+    "backbone": SMALL,
+    "finding_keys": json.dumps(KEYS),
+    "dropout": "0",
+    "levels": "1",
+    "pooling": "mean",
+}
 GOOD |= {"image_settings": json.dumps({"size": 64, "crop": "none", "normalise": "none"})}
 
 

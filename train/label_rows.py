@@ -29,9 +29,7 @@ def read_label_rows(table: Path, columns: Sequence[Column]) -> list[LabelRow]:
         ContractError: columns are missing, or rows break the contract.
     """
     if not table.is_file():
-        raise InputError(
-            f"there is no file {table}; give the labels.csv that annotate.export or nlp.extract wrote"
-        )
+        raise InputError(f"there is no file {table}; give a labelled table, such as annotate.split writes")
     problems: list[str] = []
     try:
         with table.open(encoding="utf-8-sig", newline="") as handle:

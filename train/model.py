@@ -40,6 +40,10 @@ def build_model(
     finding_keys: Sequence[str],
     weights: str = "imagenet",
     dropout: float = 0.0,
+    levels: int = 1,
+    pooling: str = "mean",
+    frozen_norm: bool = False,
+    trained: str = "all",
     seed: int = 0,
     image_settings: ImageSettings | None = None,
     log: Callable[[str], None] | None = None,
@@ -48,6 +52,8 @@ def build_model(
 
     Args:
         weights: "imagenet", "none" (random) or the path of a file (``train.weights``).
+        levels, pooling, frozen_norm, trained: see ``Backbone`` and ``LesionAttentionNetwork``; random weights have no
+            nothing worth keeping, so that nothing is frozen with "none".
         log: is told what was loaded.
 
     Raises:
@@ -55,11 +61,18 @@ def build_model(
         WeightsError: the weights are missing or do not fit.
     """
     with _seeded(seed):
-        body = create_backbone(backbone)
+        body = create_backbone(backbone, levels=levels)
         network = LesionAttentionNetwork(
-            body, finding_keys=finding_keys, dropout=dropout, image_settings=image_settings
+            body,
+            finding_keys=finding_keys,
+            dropout=dropout,
+            image_settings=image_settings,
+            pooling=pooling,
+            frozen_norm=frozen_norm and weights != "none",
         )
     said = load_weights(body, weights)
+    if weights != "none":
+        body.freeze(trained)
     if log:
         log(said)
     return network
@@ -109,6 +122,8 @@ def save_model(
         "backbone": model.backbone.name,
         "finding_keys": json.dumps(model.finding_keys),
         "dropout": json.dumps(model.dropout.p),
+        "levels": json.dumps(model.backbone.levels),
+        "pooling": model.pooling,
         "image_settings": json.dumps(asdict(model.image_settings)),
     }
     write_sealed(path, save(tensors, metadata=description))
@@ -153,10 +168,11 @@ def _description(content: bytes) -> dict[str, str]:
 
 def _as_described(description: Mapping[str, str]) -> LesionAttentionNetwork:
     return LesionAttentionNetwork(
-        create_backbone(description["backbone"]),
+        create_backbone(description["backbone"], levels=json.loads(description["levels"])),
         finding_keys=json.loads(description["finding_keys"]),
         dropout=json.loads(description["dropout"]),
         image_settings=ImageSettings(**json.loads(description["image_settings"])),
+        pooling=description["pooling"],
     )
 
 

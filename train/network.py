@@ -1,14 +1,14 @@
 """The network: one backbone and two heads, one for the COVID-19 flag and one for the findings.
 
 Liu et al. 2020 (LA-DNN, doi:10.1101/2020.05.11.20097907): the findings are learnt beside the flag, from the same
-features, so that the features attend to lesions. Both heads are linear on the mean over the last feature map, whatever
-the backbone.
+features, so that the features attend to lesions. Both heads are linear on pooled feature maps, whatever the backbone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -25,16 +25,25 @@ class ImageSettings:
     normalise: str = "percentile"
 
 
+POOLINGS = ("mean", "mean_std")
+_LEAST_VARIANCE = 1e-5
+
+
 class LesionAttentionNetwork(nn.Module):
     """Images in, logits out; normalisation is part of the network.
 
     Attributes:
         finding_keys: the findings in the order of the logits 1 to F.
         image_settings: what the images it was trained on went through.
+        pooling: ``mean`` over each feature map, or ``mean_std``, its standard deviation beside it: a texture such as
+            crazy paving shows in how much a map varies.
+        frozen_norm: whether batch normalisation of the backbone keeps its statistics while training.
     """
 
     mean: Tensor
     std: Tensor
+    pooled_mean: Tensor
+    pooled_std: Tensor
 
     def __init__(
         self,
@@ -43,16 +52,23 @@ class LesionAttentionNetwork(nn.Module):
         finding_keys: Sequence[str],
         dropout: float = 0.0,
         image_settings: ImageSettings | None = None,
+        pooling: str = "mean",
+        frozen_norm: bool = False,
     ) -> None:
         super().__init__()
+        self.pooling, self.frozen_norm = pooling, frozen_norm
+        pooled = backbone.channels * (2 if pooling == "mean_std" else 1)
+        # what pooled features are standardised by; ``train.head_start`` sets it
+        self.register_buffer("pooled_mean", torch.zeros(pooled))
+        self.register_buffer("pooled_std", torch.ones(pooled))
         self.finding_keys = tuple(finding_keys)
         self.image_settings = image_settings or ImageSettings()
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1))
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
-        self.primary = nn.Linear(backbone.channels, 1)
-        self.lesions = nn.Linear(backbone.channels, len(self.finding_keys))
+        self.primary = nn.Linear(pooled, 1)
+        self.lesions = nn.Linear(pooled, len(self.finding_keys))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(B, 1 + F)`` of images ``(B, 1 or 3, H, W)`` from 0 to 1: the flag, then the findings in order."""
@@ -71,5 +87,24 @@ class LesionAttentionNetwork(nn.Module):
         A logit in bfloat16 has two or three digits, too few for a loss or a ranking.
         """
         with torch.autocast(features.device.type, enabled=False):
-            pooled = self.dropout(features.to(self.primary.weight.dtype).mean(dim=(2, 3)))
+            standard = (self.pool(features) - self.pooled_mean) / self.pooled_std
+            pooled = self.dropout(standard)
             return torch.cat([self.primary(pooled), self.lesions(pooled)], dim=1)
+
+    def pool(self, features: Tensor) -> Tensor:
+        """Pooled features ``(B, P)`` of feature maps ``(B, C, h, w)``, not yet standardised."""
+        maps = features.to(self.primary.weight.dtype)
+        mean = maps.mean(dim=(2, 3))
+        if self.pooling == "mean":
+            return mean
+        variance = maps.var(dim=(2, 3), correction=0)
+        return torch.cat([mean, (variance + _LEAST_VARIANCE).sqrt()], dim=1)
+
+    def train(self, mode: bool = True) -> Self:
+        """As usual, but for batch normalisation under ``frozen_norm``."""
+        super().train(mode)
+        if self.frozen_norm:
+            for module in self.backbone.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self

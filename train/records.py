@@ -129,11 +129,16 @@ def check_trainable(records: Records, *, sets: Sequence[str] = SPLITS) -> None:
         TrainingError: blank splits, a set that is missing or has one class, a patient in two sets; all at once,
             with the command that mends them.
     """
-    problems = [*_blank_splits(records), *_set_problems(records, sets), *_shared_patients(records)]
-    if problems:
-        heading = "these records cannot be trained on:"
-        mend = f"A split by patient with both classes in every set comes from: {SPLIT_COMMAND}"
-        raise TrainingError(f"{listed(heading, problems)}\n{mend}")
+    torn = list(_shared_patients(records))
+    problems = [*_blank_splits(records), *_set_problems(records, sets), *torn]
+    if not problems:
+        return
+    heading = "these records cannot be trained on:"
+    again = " --again" if torn else ""  # only a split made anew brings torn patients together
+    mend = f"A split by patient with both classes in every set comes from: {SPLIT_COMMAND}{again}"
+    if not {0, 1} <= set(records.covid19.tolist()):
+        mend = "The table itself has only one class; add records with covid19 = 1 and with covid19 = 0"
+    raise TrainingError(f"{listed(heading, problems)}\n{mend}")
 
 
 # ---- what a cell means

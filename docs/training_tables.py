@@ -1,0 +1,142 @@
+"""Tables of the training page: settings from the code, figures from ``benchmarks/results/*.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from docs.figures import NOT_MEASURED, table
+
+NOT_PUBLISHED = "Not measured yet."
+
+
+def settings_table() -> str:
+    """Every field of ``Config`` with its default, what it may be and what it means."""
+    from train.config import Config
+
+    rows = [
+        (f"`{each.name}`", f"`{_toml(each.default)}`", _allowed(each.metadata), each.metadata["help"])
+        for each in fields(Config)
+        if each.name != "augmentation"
+    ]
+    return table(("setting", "default", "allowed", "meaning"), rows)
+
+
+def augmentation_table() -> str:
+    """Every field of ``Augmentation`` with its default."""
+    from train.augment import Augmentation
+
+    rows = [
+        (f"`{each.name}`", f"`{_toml(each.default)}`", each.metadata["help"]) for each in fields(Augmentation)
+    ]
+    return table(("`[augmentation]`", "default", "meaning"), rows)
+
+
+def recipes_table() -> str:
+    """What each recipe changes."""
+    from train.config import RECIPES
+
+    rows = [
+        (f"`{name}`", ", ".join(_differences(changed)) or "the defaults") for name, changed in RECIPES.items()
+    ]
+    return table(("recipe", "differs in"), rows)
+
+
+def shortcuts_table() -> str:
+    """The groups of file features behind the no-network baseline."""
+    from train.file_features import GROUPS
+
+    return table(("features", "made of"), [(f"`{name}`", meaning) for name, meaning in GROUPS.items()])
+
+
+def published_table(root: Path) -> str:
+    """Results on published data: what, n, AUC with its interval, and a note."""
+    found = _result(root, "published")
+    if found is None:
+        return NOT_PUBLISHED
+    rows = found["rows"] if isinstance(found, dict) else found
+    return table(("what", "n", "AUC (95 % interval)", "note"), [_published_row(row) for row in rows])
+
+
+def data_path_table(root: Path) -> str:
+    """Images per CPU-second before the network."""
+    found = _result(root, "data_path")
+    if found is None:
+        return NOT_MEASURED
+    rows = [
+        (images, way, f"{rate:,.0f}", f"{rate / rates['plain']:.1f}")
+        for images, rates in found["rates"].items()
+        for way, rate in rates.items()
+    ]
+    return _with_versions(table(("images", "way", "images per CPU-second", "× plain"), rows), found)
+
+
+def epoch_table(root: Path) -> str:
+    """CPU-seconds of an epoch in each way."""
+    found = _result(root, "epoch")
+    if found is None:
+        return NOT_MEASURED
+    rows = [
+        (backbone, way, f"{seconds:.1f}", "" if way == "decode once" else f"{ways['plain'] / seconds:.2f}")
+        for backbone, ways in found["cpu_seconds"].items()
+        for way, seconds in ways.items()
+    ]
+    header = ("backbone", f"way, {found['records']} images", "CPU-seconds", "plain / this")
+    return _with_versions(table(header, rows), found)
+
+
+def bootstrap_table(root: Path) -> str:
+    """Seconds of a bootstrap."""
+    found = _result(root, "bootstrap")
+    if found is None:
+        return NOT_MEASURED
+    rows = [
+        ("vectorised, drawing included", f"{found['vectorised_seconds']:.3f}"),
+        ("loop over scikit-learn", f"{found['loop_seconds']:.1f}"),
+    ]
+    header = (f"{found['resamples']:,} AUCs of {found['records']} records", "seconds")
+    return _with_versions(table(header, rows), found)
+
+
+def _published_row(row: Mapping[str, Any]) -> Sequence[str]:
+    spread = "" if row.get("low") is None else f" ({row['low']:.3f}–{row['high']:.3f})"
+    return str(row["what"]), str(row["n"]), f"{row['auc']:.3f}{spread}", str(row.get("note") or "")
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _allowed(metadata: Mapping[str, Any]) -> str:
+    if metadata["choices"]:
+        return ", ".join(f"`{choice}`" for choice in metadata["choices"])
+    low, high = metadata["low"], metadata["high"]
+    if math.isinf(low):
+        return ""
+    return f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+
+
+def _differences(changed: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in changed.items():
+        if isinstance(value, Mapping):
+            inner = ", ".join(_differences(value))
+            yield f"{name} off but for {inner}"
+        else:
+            yield f"`{name} = {_toml(value)}`"
+
+
+def _result(root: Path, name: str) -> Any:
+    path = root / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _with_versions(text: str, found: Mapping[str, Any]) -> str:
+    if not (machine := found.get("machine")):
+        return text
+    versions = {"Python": machine["python"], **found.get("versions", {})}
+    said = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{text}\n\n{machine['processor']}, {said}."

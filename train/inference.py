@@ -1,0 +1,54 @@
+"""Images in, logits out: the same for val while training, for the test set, and for anybody's images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from train.augment import plain
+from train.devices import autocast
+from train.records import FloatArray
+
+BATCH = 64
+
+
+def predict_logits(
+    model: nn.Module,
+    pixels: Tensor,
+    *,
+    device: torch.device,
+    batch_size: int = BATCH,
+    flips: bool = False,
+    size: int | None = None,
+    precision: torch.dtype = torch.float32,
+) -> FloatArray:
+    """Logits in float32, which is what results are written from; val while training may take less.
+
+    Args:
+        pixels: (n, 1, S, S) uint8.
+        flips: the mean of each image's logits and its mirror image's.
+        size: side of the network's input, pixels; None: as the pixels are.
+        precision: of the backbone; the heads are float32 always, as bfloat16 would tie scores.
+
+    Returns:
+        (n, 1 + F), the flag first, then findings in order.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            with autocast(device, precision):
+                parts = [
+                    _logits(model, part.to(device, non_blocking=True), size or pixels.shape[-1], flips=flips)
+                    for part in torch.split(pixels, batch_size)
+                ]
+            found: FloatArray = torch.cat(parts).cpu().numpy()
+    finally:
+        model.train(training)
+    return found
+
+
+def _logits(model: nn.Module, pixels: Tensor, size: int, *, flips: bool) -> Tensor:
+    images = plain(pixels, size=size).contiguous(memory_format=torch.channels_last)
+    logits: Tensor = model(images).float()
+    return (logits + model(images.flip(-1)).float()) / 2 if flips else logits

@@ -1,0 +1,169 @@
+"""From trained networks to the files of a run: predictions, scores, thresholds, the network itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlp.write import replacing
+from train.config import Config
+from train.folds import Fold, score_folds
+from train.loop import Fitted
+from train.model import MODEL_FILE, save_model
+from train.operating_point import Thresholds, choose_thresholds
+from train.predictions import joined, predict_records, write_predictions
+from train.records import FloatArray, IntArray, Records
+from train.run_folder import HISTORY, METRICS, OUT_OF_FOLD, PREDICTIONS
+from train.scores import score
+from train.selection import write_history
+from train.shortcut import shortcut_baseline, shortcut_of_folds, shortcuts_as_json
+
+PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """One fold: ``val_logits`` and ``logits`` (held-out) are in the order of the fold's rows."""
+
+    fold: Fold
+    fitted: Fitted
+    val_logits: FloatArray
+    logits: FloatArray
+
+
+def write_results(
+    out: Path,
+    config: Config,
+    records: Records,
+    fitted: Fitted,
+    logits: FloatArray,
+    folds: Sequence[FoldResult],
+    *,
+    warnings: Sequence[str],
+    bootstraps: int,
+) -> dict[str, Any]:
+    """Measure and write everything but figures and report; gives what metrics.json holds.
+
+    Thresholds come from val alone; test is looked at once they stand.
+
+    Args:
+        logits: (n_records, 1 + F) of the kept network.
+        warnings: one per record, blank for none.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    val = records.rows("val")
+    thresholds = choose_thresholds(
+        records.take(val), logits[val], sensitivity=config.least_sensitivity or None
+    )
+    metrics = {
+        **_split_metrics(records, logits, thresholds, config, bootstraps),
+        "shortcut": shortcuts_as_json(shortcut_baseline(records, seed=config.seed, bootstraps=bootstraps)),
+        "thresholds": thresholds.as_json(),
+        "training": _training(config, fitted, records),
+    }
+    save_model(fitted.model, out / MODEL_FILE, details={"best_epoch": str(fitted.best_epoch)})
+    write_history(fitted.history, out / HISTORY)
+    write_predictions(out / PREDICTIONS, predict_records(records, logits, thresholds, warnings=warnings))
+    if folds:
+        _add_folds(metrics, out, config, records, folds, warnings=warnings, bootstraps=bootstraps)
+    write_json(out / METRICS, metrics)
+    return metrics
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write strict JSON, complete or not at all."""
+    with replacing([path]) as [file]:
+        file.write((json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _split_metrics(
+    records: Records, logits: FloatArray, thresholds: Thresholds, config: Config, bootstraps: int
+) -> dict[str, Any]:
+    def measured(rows: IntArray) -> dict[str, Any]:
+        scores = score(
+            records.take(rows), logits[rows], threshold=thresholds, seed=config.seed, bootstraps=bootstraps
+        )
+        return scores.as_json()
+
+    return {split: measured(records.rows(split)) for split in ("val", "test")}
+
+
+def _add_folds(
+    metrics: dict[str, Any],
+    out: Path,
+    config: Config,
+    records: Records,
+    folds: Sequence[FoldResult],
+    *,
+    warnings: Sequence[str],
+    bootstraps: int,
+) -> None:
+    """Out-of-fold predictions and scores, each fold at the threshold of its own val."""
+    least = config.least_sensitivity or None
+    thresholds = [
+        choose_thresholds(records.take(each.fold.val), each.val_logits, sensitivity=least) for each in folds
+    ]
+    parts = [
+        predict_records(
+            records.take(each.fold.held_out),
+            each.logits,
+            point,
+            fold=number,
+            warnings=[warnings[row] for row in each.fold.held_out],
+        )
+        for number, (each, point) in enumerate(zip(folds, thresholds, strict=True))
+    ]
+    write_predictions(out / OUT_OF_FOLD, joined(parts))
+    scores = score_folds(
+        records,
+        [each.fold for each in folds],
+        [each.logits for each in folds],
+        thresholds,
+        seed=config.seed,
+        bootstraps=bootstraps,
+    )
+    metrics["out_of_fold"] = scores.as_json() | {
+        "folds": [
+            {"best_epoch": each.fitted.best_epoch, "n_held_out": len(each.fold.held_out)} for each in folds
+        ],
+        "thresholds": [point.as_json() for point in thresholds],
+    }
+    held_out = [each.fold.held_out for each in folds]
+    simple = shortcuts_as_json(shortcut_of_folds(records, held_out, seed=config.seed, bootstraps=bootstraps))
+    for group, found in simple.items():
+        metrics["shortcut"][group]["out_of_fold"] = found["out_of_fold"]
+
+
+def _training(config: Config, fitted: Fitted, records: Records) -> dict[str, Any]:
+    best = fitted.history[fitted.best_epoch - 1]
+    return {
+        "best_epoch": fitted.best_epoch,
+        "epochs": len(fitted.history),
+        "averaged": fitted.averaged,
+        "val_auc": _plain(best.averaged_val_auc if fitted.averaged else best.val_auc),
+        "val_loss": _plain(best.averaged_val_loss if fitted.averaged else best.val_loss),
+        "seconds": sum(row.seconds for row in fitted.history),
+        "n_train": len(records.rows("train")),
+        "parameters": sum(each.numel() for each in fitted.model.parameters()),
+        "recipe": config.recipe,
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # built from source, or vendored
+        return None
