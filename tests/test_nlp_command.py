@@ -66,6 +66,13 @@ def test_command_debug_shows_the_traceback_too(capsys: pytest.CaptureFixture[str
     assert shown.endswith("error: row 3: bad\n")
 
 
+def test_command_names_the_extra_of_a_library_that_is_not_installed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(fails_with(ModuleNotFoundError("No module named 'torch'", name="torch"))) == FAILED
+    assert 'torch is not installed; it comes with the extras: pip install "' in capsys.readouterr().err
+
+
 def test_command_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         run(fails_with(ZeroDivisionError()))

@@ -73,7 +73,7 @@ def test_config_flags_override_the_file_and_the_file_the_recipe(tmp_path: Path) 
 
 
 def test_config_says_all_problems_at_once(tmp_path: Path) -> None:
-    text = 'epoch = 3\nbatch_size = "8"\ndropout = 2\nmode = "both"\naverage = 1\n[augmentation]\nflips = 1\nscale = 2\n'
+    text = 'epoch = 3\nbatch_size = "8"\ndropout = 2\nmode = "both"\naverage = 1\n[augmentation]\nflips = 1\nrotate = 3\nscale = 2\n'
     with pytest.raises(TrainingError) as caught:
         read_config(write(tmp_path / "run.toml", text), {})
     message = str(caught.value)
@@ -84,6 +84,7 @@ def test_config_says_all_problems_at_once(tmp_path: Path) -> None:
         "mode must be one of ladnn, baseline; found 'both'",
         "average must be true or false; found 1",
         "no setting 'flips'; the nearest is 'flip'",
+        "no setting 'rotate'; the nearest is 'rotation_degrees'",
         "scale must be 2 numbers",
     ):
         assert part in message

@@ -74,7 +74,13 @@ def test_loop_learns_what_is_there() -> None:
 )
 def test_loop_trains_in_every_mode(settings: dict[str, object]) -> None:
     config = phantom_config(epochs=1, schedule="cosine", balance=True, **settings)
-    before = build_model("test_resnet", finding_keys=RECORDS.finding_keys, weights="none").state_dict()
+    before = build_model(
+        "test_resnet",
+        finding_keys=RECORDS.finding_keys,
+        weights="none",
+        levels=config.levels,
+        pooling=config.pooling,
+    ).state_dict()
     lesions = weights(train(config))["lesions.weight"]
     untaught = torch.allclose(lesions, before["lesions.weight"], rtol=0.05)  # but for decay
     assert untaught == (settings.get("mode") == "baseline")

@@ -270,4 +270,14 @@ def test_records_that_cannot_be_trained_on_name_all_reasons_and_the_command(
     message = str(raised.value)
     assert all(problem in message for problem in problems)
     assert message.count("\n") == len(problems) + 1
-    assert "python -m annotate.split labelled.csv -o labelled.csv" in message
+    torn = any("several sets" in problem for problem in problems)
+    assert message.endswith(
+        f"python -m annotate.split labelled.csv -o labelled.csv{' --again' if torn else ''}"
+    )
+
+
+def test_records_of_one_class_are_not_sent_to_be_split(read: Callable[..., Records]) -> None:
+    rows = [row | {"covid19": "1"} for row in splits(*GOOD)]
+    with pytest.raises(TrainingError, match="add records with covid19 = 1 and with covid19 = 0") as raised:
+        check_trainable(read(*rows))
+    assert "annotate.split" not in str(raised.value)

@@ -135,8 +135,21 @@ def test_run_a_finished_run_is_not_lost(
     assert command("--resume") == 0
     said = capsys.readouterr()
     assert said.out == first and "finished already" in said.err
+    assert command("--resume", "--epochs", "2") == 1
+    assert "epochs: 1 there, 2 now" in capsys.readouterr().err
     assert command("--epochs", "1", "--seed", "1", "--force") == 0
     assert read_config(tmp_path / "run" / "config.toml", {}).seed == 1
+
+
+def test_run_refuses_a_file_as_its_folder_and_wrong_weights_before_images(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--weights", str(tmp_path / "nowhere.safetensors")) == 1
+    said = capsys.readouterr().err
+    assert "nowhere.safetensors" in said and "images of" not in said
+    (tmp_path / "run").write_text("mine")
+    assert command() == 1 and "is a file" in capsys.readouterr().err
+    assert (tmp_path / "run").read_text() == "mine"
 
 
 def test_run_blank_splits_stop_with_the_command_that_mends_them(
