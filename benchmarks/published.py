@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from annotate.convert import convert
 from annotate.tables import read_labels, write_labels
 from benchmarks.common import FINDINGS, ROOT, write_result
-from benchmarks.same_slice import conflicting_tests, pairs_across
+from benchmarks.same_slice import test_pairs
 from nlp.command import run_command
 from nlp.reference import read_reference
 from nlp.schema import STATE_CELL
@@ -162,7 +162,7 @@ def _finding_rows(place: Place, labels: Path, folder: Path) -> Rows:
 
 
 def _without_same_slices(records: Records) -> dict[str, bool]:
-    same = conflicting_tests(records, pairs_across(records))
+    same = {pair.first for pair in test_pairs(records)}
     return {image: number not in same for number, image in enumerate(records.images)}
 
 

@@ -1,7 +1,7 @@
-"""The same slice in two sets of a split, ``python -m benchmarks.same_slice labels.csv --images DIR``.
+"""Test slices that lie in another set too, ``python -m benchmarks.same_slice labels.csv --images DIR``.
 
 Perceptual hashes miss slices that were cut, scaled or written on. Local features (SIFT) find them: a pair counts when
-enough of its matches agree on one similarity transform. Prints the pairs across sets, those of opposite flags first;
+enough of its matches agree on one similarity transform. Prints the pairs, those of opposite flags first;
 ``--sheet`` draws them for the eye.
 """
 
@@ -22,7 +22,7 @@ from train.image_forms import FloatArray, read_grey
 from train.records import Records, read_records
 
 SIDE = 400  # pixels of the longer side while matching
-FEATURES = 400  # per slice, the strongest
+FEATURES = 250  # per slice, the strongest
 RATIO = 0.75  # of the best to the second best match, Lowe 2004
 LEAST_INLIERS = 20
 LEAST_SHARE = 0.5  # of the matches that agree on the transform
@@ -38,22 +38,18 @@ class Pair:
     inliers: int
 
 
-def pairs_across(records: Records) -> list[Pair]:
-    """Same slices in different sets, the surest first."""
+def test_pairs(records: Records) -> list[Pair]:
+    """Test records (first) with records of other sets (second) that show the same slice, the surest first."""
     described = [_described(read_grey(path)) for path in records.paths]
-    splits = np.array(records.splits)
-    found = []
-    for first in range(len(records)):
-        for second in np.flatnonzero(splits[first + 1 :] != splits[first]) + first + 1:
-            inliers = _agreeing(described[first], described[second])
-            if inliers >= LEAST_INLIERS:
-                found.append(Pair(first, int(second), inliers))
+    tests = records.rows("test")
+    others = np.setdiff1d(np.arange(len(records)), tests)
+    found = [
+        Pair(int(first), int(second), inliers)
+        for first in tests
+        for second in others
+        if (inliers := _agreeing(described[first], described[second])) >= LEAST_INLIERS
+    ]
     return sorted(found, key=lambda pair: -pair.inliers)
-
-
-def conflicting_tests(records: Records, pairs: Sequence[Pair]) -> set[int]:
-    """Numbers of the test records whose slice is in another set, too."""
-    return {row for pair in pairs for row in (pair.first, pair.second) if records.splits[row] == "test"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ def _sheet(records: Records, pairs: Sequence[Pair], path: Path) -> None:
 
 def _run(options: Namespace) -> None:
     records = read_records(options.labels, options.images)
-    pairs = pairs_across(records)
+    pairs = test_pairs(records)
     opposite = [p for p in pairs if records.covid19[p.first] != records.covid19[p.second]]
     for pair in [*opposite, *(pair for pair in pairs if pair not in opposite)]:
         words = (
@@ -114,10 +110,8 @@ def _run(options: Namespace) -> None:
             for row in (pair.first, pair.second)
         )
         print(pair.inliers, *words, sep="\t")
-    tests = conflicting_tests(records, pairs)
-    print(
-        f"{len(pairs)} pairs across sets, {len(opposite)} of opposite flags; {len(tests)} test records in them"
-    )
+    tests = {pair.first for pair in pairs}
+    print(f"{len(pairs)} pairs, {len(opposite)} of opposite flags; {len(tests)} test records in them")
     if options.sheet:
         _sheet(records, pairs, options.sheet)
 
