@@ -80,7 +80,7 @@ def measure(place: Place, seeds: Mapping[str, Mapping[str, Sequence[int]]], log:
         finished = [
             each for mode in MODES for each in _study(place, labels, backbone, mode, of_mode[mode], log)
         ]
-        rows += _test_rows(backbone, finished, clean)
+        rows += _test_rows(backbone, finished, clean) if finished else []
     folder = place.runs / f"folds-{FOLDS}"
     config = place.config("resnet18", folds=FOLDS)
     run(

@@ -24,7 +24,7 @@ from train.records import Records, read_records
 SIDE = 400  # pixels of the longer side while matching
 FEATURES = 250  # per slice, the strongest
 RATIO = 0.75  # of the best to the second best match, Lowe 2004
-LEAST_INLIERS = 20
+LEAST_INLIERS = 50  # below, pairs that an eye did not confirm came in
 LEAST_SHARE = 0.5  # of the matches that agree on the transform
 LIKELY = 0.05  # share of one slice's features that match, to look further
 
