@@ -1,7 +1,7 @@
 """LA-DNN on the published COVID-CT data, ``python -m benchmarks.published [--data DIR] [--weights DIR] [--runs DIR]``.
 
 Makes the runs that ``--runs`` lacks (hours on a CPU; a finished run is read, not redone) by ``train.study`` and
-``train.run`` with their defaults, and writes what they came to: the published test over seeds, the same without slices
+``train.run`` by the recipe ``head_start``, and writes what they came to: the published test over seeds, the same without slices
 that lie in another set too, every patient out of fold, and findings against captions read again.
 """
 
@@ -63,9 +63,9 @@ class Place:
         return self.data / "images"
 
     def config(self, backbone: str, **changes: Any) -> Config:
-        """The default recipe with the weights at hand."""
+        """The recipe that a CPU can afford, with the weights at hand."""
         file = str(self.weights / WEIGHTS[backbone])
-        return replace(recipe("ladnn"), backbone=backbone, weights=file, **changes)
+        return replace(recipe("head_start"), backbone=backbone, weights=file, **changes)
 
 
 def measure(place: Place, seeds: Mapping[str, Mapping[str, Sequence[int]]], log: Log) -> Rows:
@@ -109,7 +109,8 @@ def _test_rows(backbone: str, finished: Sequence[Finished], clean: Mapping[str, 
     """Every test record, then those whose slice is in no other set."""
     rows: Rows = []
     for what, keep_all in (("published test", True), ("published test, no same slice elsewhere", False)):
-        truth, outcomes = None, {mode: [] for mode in MODES}  # type: dict[str, list[Outcome]]
+        truth: Truth | None = None
+        outcomes: dict[str, list[Outcome]] = {mode: [] for mode in MODES}
         for each in finished:
             whole = read_truth(each.cell.part)
             kept = np.array([keep_all or clean[image] for image in whole.images])
@@ -204,7 +205,7 @@ def _run(options: Namespace) -> None:
         ]
         for row in rows
     ]
-    print("\n".join(format_table([header, *shown])))
+    print(format_table([header, *shown]))
     write_result("published", {"rows": rows})
 
 

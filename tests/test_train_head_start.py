@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from tests.train_phantoms import KEYS, phantom_config, phantom_pixels, phantom_records
+from tests.train_phantoms import KEYS, phantom_pixels, phantom_records
+from tests.train_phantoms import phantom_config as plain_config
 from train.augment import plain
 from train.config import Config
 from train.head_start import start_heads
@@ -25,6 +26,10 @@ RECORDS = phantom_records(48)
 PIXELS = phantom_pixels(RECORDS)
 TRAIN = RECORDS.rows("train")
 CPU = torch.device("cpu")
+
+
+def phantom_config(**settings: object) -> Config:
+    return plain_config(**({"head_start": 4, "levels": 2, "pooling": "mean_std"} | settings))
 
 
 def network(config: Config) -> LesionAttentionNetwork:
