@@ -261,7 +261,19 @@ def test_extract_holds_few_batches_however_many_there_are(tmp_path: Path) -> Non
 
 def start(source: Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "nlp.extract", str(source), "--batch-rows", "40", *options]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_ctrl_c,
+    )
+
+
+def hear_ctrl_c() -> None:
+    """Tests that run in the background of a shell inherit deaf ears for Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_parts(process: subprocess.Popen[str], source: Path, count: int = 1) -> Path:
