@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from nlp.errors import ToolkitError
 
+_OWN = {"annotate", "nlp", "train"}
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -34,11 +35,26 @@ def run_command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except (ToolkitError, OSError, ModuleNotFoundError) as error:
+        if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] in _OWN:
+            raise  # a mistake of ours
         if options.debug:
             traceback.print_exc()
         print(f"error: {_said(error)}", file=sys.stderr)
         return FAILED
     return DONE
+
+
+def duration(seconds: float) -> str:
+    """Time as a person would say it.
+
+    >>> duration(61), duration(7300)
+    ('1 min 1 s', '2 h 1 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _said(error: Exception) -> str:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from nlp.command import duration
+
 
 class Progress:
     r"""Called with rows so far and the share of the input, writes at most twice a second.
@@ -46,18 +48,5 @@ class Progress:
     def _line(self, rows: int, done: float, seconds: float) -> str:
         line = f"{rows:,} rows, {rows / max(seconds, 1e-9):,.0f} rows/s"
         if 0 < done <= 1:
-            line += f", {done:.0%}, {_duration(seconds * (1 - done) / done)} left"
+            line += f", {done:.0%}, {duration(seconds * (1 - done) / done)} left"
         return line
-
-
-def _duration(seconds: float) -> str:
-    """Time as a person would say it.
-
-    >>> _duration(61), _duration(7300)
-    ('1 min 1 s', '2 h 1 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes_left = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes_left} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -73,6 +73,11 @@ def test_command_names_the_extra_of_a_library_that_is_not_installed(
     assert 'torch is not installed; it comes with the extras: pip install "' in capsys.readouterr().err
 
 
+def test_command_a_missing_module_of_our_own_is_not_said_to_be_an_extra() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        run(fails_with(ModuleNotFoundError("No module named 'train.gone'", name="train.gone")))
+
+
 def test_command_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         run(fails_with(ZeroDivisionError()))

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nlp.command import duration
 from train.checkpoint import has_state
 from train.config import Config
 from train.devices import arithmetic, choose_device
@@ -24,7 +25,7 @@ from train.distributed import Ranks
 from train.epoch import Epoch
 from train.inference import predict_logits as predict_logits
 from train.network import LesionAttentionNetwork
-from train.progress import SILENT, Log, duration
+from train.progress import SILENT, Log
 from train.records import IntArray, Records
 from train.selection import EpochRow, Judge, best_epoch, exhausted
 from train.signals import Stopped, stop_asked

@@ -44,16 +44,3 @@ class Log:
 
 
 SILENT = Log(None)
-
-
-def duration(seconds: float) -> str:
-    """Time as a person would say it.
-
-    >>> duration(61), duration(7300)
-    ('1 min 1 s', '2 h 1 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes_left = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes_left} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import train.run
 import train.weights
+from nlp.command import duration
 from nlp.errors import TrainingError, WeightsError
 from train.backbones import create_backbone
-from train.progress import Log, duration
+from train.progress import Log
 from train.run_folder import finished
 from train.study_plan import Cell
 from train.study_results import NOT_MEASURED, Finished, read_metrics
