@@ -52,7 +52,7 @@ check: $(TRAIN)
 	$(RUN) -m mypy
 
 bench: $(TRAIN)
-	@for name in quality peers speed memory startup data_path epoch bootstrap; do \
+	@for name in quality peers speed memory startup data_path epoch bootstrap table2 split store rules desk; do \
 		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done
 
 docs: $(TRAIN)

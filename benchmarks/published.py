@@ -1,8 +1,9 @@
 """LA-DNN on the published COVID-CT data, ``python -m benchmarks.published [--data DIR] [--weights DIR] [--runs DIR]``.
 
 Makes the runs that ``--runs`` lacks (hours on a CPU; a finished run is read, not redone) by ``train.study`` and
-``train.run`` by the recipe ``head_start``, and writes what they came to: the published test over seeds, the same without slices
-that lie in another set too, every patient out of fold, and findings against captions read again.
+``train.run`` with default settings, and writes what they came to: the published test over seeds, the same without slices
+that lie in another set too, every patient out of fold, a source of controls kept out, and findings against captions read
+again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from benchmarks.common import FINDINGS, ROOT, write_result
 from benchmarks.same_slice import test_pairs
 from nlp.command import run_command
 from nlp.reference import read_reference
-from nlp.schema import STATE_CELL
+from nlp.schema import STATE_CELL, label_columns
 from nlp.score_report import format_table
-from train.config import Config, recipe
+from train.config import Config
+from train.label_rows import read_label_rows
 from train.predictions import read_predictions
 from train.progress import Log
 from train.records import Records, read_records
@@ -34,8 +36,9 @@ from train.run import run
 from train.run_folder import METRICS, OUT_OF_FOLD
 from train.saved_thresholds import read_thresholds
 from train.scores import score
+from train.sources import source_folds
 from train.study import study
-from train.study_plan import Plan
+from train.study_plan import FEWEST_RECORDS, Plan, plain_name, write_table
 from train.study_results import Finished, read_outcome, read_truth
 from train.study_scores import Figure, Outcome, Truth, compare
 
@@ -63,9 +66,8 @@ class Place:
         return self.data / "images"
 
     def config(self, backbone: str, **changes: Any) -> Config:
-        """The recipe that a CPU can afford, with the weights at hand."""
-        file = str(self.weights / WEIGHTS[backbone])
-        return replace(recipe("head_start"), backbone=backbone, weights=file, **changes)
+        """The default recipe with the weights at hand."""
+        return Config(backbone=backbone, weights=str(self.weights / WEIGHTS[backbone]), **changes)
 
 
 def measure(place: Place, seeds: Mapping[str, Mapping[str, Sequence[int]]], log: Log) -> Rows:
@@ -86,7 +88,12 @@ def measure(place: Place, seeds: Mapping[str, Mapping[str, Sequence[int]]], log:
     run(
         labels, place.images, config, out=folder, resume=folder.exists(), cache=place.runs / ".cache", log=log
     )
-    return [*rows, *_fold_rows(folder), *_finding_rows(place, labels, folder)]
+    return [
+        *rows,
+        *_fold_rows(folder),
+        *_source_rows(place, labels, log),
+        *_finding_rows(place, labels, folder),
+    ]
 
 
 def _study(
@@ -141,6 +148,27 @@ def _fold_rows(folder: Path) -> Rows:
             f"sensitivity {flag['sensitivity']:.3f}",
         )
     ]
+
+
+def _source_rows(place: Place, labels: Path, log: Log) -> Rows:
+    """Each large source kept out of train and val, and measured beside cases of other patients."""
+    table = read_label_rows(labels, label_columns(list(FINDINGS)))
+    rows: Rows = []
+    for fold in source_folds(table, fewest=FEWEST_RECORDS):
+        own = place.runs / "sources" / plain_name(fold.source)
+        kept_out = write_table(own / "labelled.csv", fold.rows)
+        found = run(
+            kept_out,
+            place.images,
+            place.config("resnet18"),
+            out=own / "run",
+            resume=(own / "run").exists(),
+            cache=place.runs / ".cache",
+            log=log,
+        )
+        what = f"source {fold.source} kept out, resnet18, LA-DNN"
+        rows.append(_row(what, found.metrics["test"]["covid19"], fold.note))
+    return rows
 
 
 def _finding_rows(place: Place, labels: Path, folder: Path) -> Rows:

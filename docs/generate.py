@@ -25,6 +25,7 @@ from docs.training_tables import (
     recipes_table,
     settings_table,
     shortcuts_table,
+    table2_table,
 )
 from nlp.command import run_command
 from nlp.lexicon import FILES, load_lexicon
@@ -153,6 +154,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "recipes": recipes_table,
     "shortcuts": shortcuts_table,
     "published": lambda: published_table(ROOT),
+    "table2": lambda: table2_table(ROOT),
     "data_path": lambda: data_path_table(ROOT),
     "epoch": lambda: epoch_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.figures import NOT_MEASURED, table
+from train.paper_table import TABLE_METRICS
 
 NOT_PUBLISHED = "Not measured yet."
 
@@ -60,6 +61,23 @@ def published_table(root: Path) -> str:
         return NOT_PUBLISHED
     rows = found["rows"] if isinstance(found, dict) else found
     return table(("what", "n", "AUC (95 % interval)", "note"), [_published_row(row) for row in rows])
+
+
+def table2_table(root: Path) -> str:
+    """The paper's backbones on phantoms, which shows that they run and not how good they are."""
+    found = _result(root, "table2")
+    if found is None:
+        return NOT_MEASURED
+    rows = [
+        (
+            f"`{row['backbone']}`",
+            row["mode"],
+            *(f"{row[name]['value']:.2f}" for name in TABLE_METRICS),
+            row["note"],
+        )
+        for row in found["rows"]
+    ]
+    return _with_versions(table(("backbone", "mode", *TABLE_METRICS, "note"), rows), found)
 
 
 def data_path_table(root: Path) -> str:

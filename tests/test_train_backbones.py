@@ -8,7 +8,9 @@ import torchvision
 from torch import Tensor, nn
 
 from nlp.errors import TrainingError
-from train.backbones import SMALLEST_IMAGE, TORCHVISION, Backbone, create_backbone
+from train.backbone import SMALLEST_IMAGE, Backbone
+from train.backbones import create_backbone
+from train.backbones_torchvision import TORCHVISION
 
 TIMM = ("resnet10t", "convnext_atto", "mobilenetv3_small_050", "vit_tiny_patch16_224")
 CHANNELS = {"vgg16": 512, "resnet18": 512, "resnet50": 2048, "densenet121": 1024, "densenet161": 2208}
@@ -144,7 +146,7 @@ def test_backbones_without_maps_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     def tokens_only(network: nn.Module, images: Tensor) -> Tensor:
         raise NotImplementedError
 
-    monkeypatch.setattr("train.backbones._timm_maps", tokens_only)
+    monkeypatch.setattr("train.backbones_timm._timm_maps", tokens_only)
     with pytest.raises(TrainingError, match="resnet10t gives no feature maps"):
         create_backbone("resnet10t")
 

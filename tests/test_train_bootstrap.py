@@ -15,7 +15,6 @@ from train.bootstrap import (
     draw,
     enough_patients,
     interval,
-    paired_difference,
     resampled_auc,
     resampled_average_precision,
 )
@@ -113,28 +112,3 @@ def test_bootstrap_needs_two_patients_of_each_class() -> None:
     assert enough_patients(positive, ["a", "b", "c", "d"])
     assert not enough_patients(positive, ["a", "a", "c", "d"])
     assert not enough_patients(np.ones(4, dtype=bool), ["a", "b", "c", "d"])
-
-
-def test_bootstrap_of_a_paired_difference_is_narrower_than_of_two_figures() -> None:
-    generator = np.random.default_rng(0)
-    positive = np.arange(120) % 2 == 0
-    shared = positive + generator.normal(size=120)
-    first, second = (shared + 0.1 * generator.normal(size=(3, 120)) for _ in range(2))
-    resamples = draw([str(number // 2) for number in range(120)], seed=0, resamples=2000)
-    found = paired_difference(positive, first, second, resamples, seed=0)
-    areas = [np.mean([roc_auc_score(positive, row) for row in runs]) for runs in (first, second)]
-    assert (found.value, found.runs) == (pytest.approx(areas[0] - areas[1]), 3)
-    alone = interval(resampled_auc(positive, first[0], resamples))
-    assert (
-        found.low is not None and found.high is not None and alone.low is not None and alone.high is not None
-    )
-    assert found.low < found.value < found.high
-    assert found.high - found.low < (alone.high - alone.low) / 3
-
-
-def test_bootstrap_of_a_difference_from_itself_is_nothing() -> None:
-    positive = np.arange(40) % 2 == 0
-    scores = np.random.default_rng(0).normal(size=(2, 40))
-    resamples = draw([str(number) for number in range(40)], seed=0, resamples=100)
-    found = paired_difference(positive, scores, scores, resamples, seed=0)
-    assert (found.value, found.low, found.high) == (0, 0, 0)

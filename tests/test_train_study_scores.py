@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 
-from train.bootstrap import draw, paired_difference
+from train.bootstrap import draw, interval, resampled_auc
+from train.delong import auc_difference, delong
 from train.paper_table import PAPER_BACKBONES, TABLE_METRICS, paper_figures
 from train.study_scores import Outcome, Truth, compare
 
@@ -50,10 +51,29 @@ def test_study_scores_difference_equals_the_paired_bootstrap() -> None:
     found = compare(truth, weak, strong, seed=5, bootstraps=RESAMPLES).difference["auc"]
     resamples = draw(truth.patient_ids, seed=5, resamples=RESAMPLES)
     first, second = (np.stack([run.ranked for run in runs]) for runs in (strong, weak))
-    expected = paired_difference(truth.positive, first, second, resamples, seed=5)
-    assert (found.mean, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
+    by_run = np.stack(
+        [
+            resampled_auc(truth.positive, one, resamples) - resampled_auc(truth.positive, other, resamples)
+            for one, other in zip(first, second, strict=True)
+        ]
+    )
+    drawn = np.random.default_rng(5).integers(0, 4, by_run.shape)
+    expected = interval(np.array([by_run[runs, place].mean() for place, runs in enumerate(drawn.T)]))
+    value = np.mean([roc_auc_score(truth.positive, row) for row in first])
+    value -= np.mean([roc_auc_score(truth.positive, row) for row in second])
+    assert (found.mean, found.low, found.high) == pytest.approx((value, expected.low, expected.high))
     assert expected.low is not None and expected.high is not None
     assert found.half_width == pytest.approx((expected.high - expected.low) / 2)
+
+
+def test_study_scores_delong_compares_the_mean_logits_of_both() -> None:
+    truth = make_truth()
+    weak, strong = ([make_run(truth, seed, gain) for seed in range(4)] for gain in (0.8, 2.0))
+    found = compare(truth, weak, strong[:3], bootstraps=RESAMPLES).delong
+    means = np.stack([np.mean([run.ranked for run in runs[:3]], axis=0) for runs in (strong, weak)])
+    assert found == auc_difference(delong(truth.positive, means, truth.patient_ids))
+    assert compare(truth, [], strong, bootstraps=RESAMPLES).delong is None
+    assert compare(truth, weak, weak, bootstraps=RESAMPLES).delong.p is None
 
 
 def test_study_scores_pairs_the_seeds_that_both_have() -> None:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torchvision.models import Weights
 
 from nlp.errors import WeightsError
-from train.backbones import Backbone, create_backbone
+from train.backbone import Backbone
+from train.backbones import create_backbone
 from train.weights import load_weights
 
 SMALL = "squeezenet1_1"
@@ -230,7 +231,7 @@ def test_weights_of_timm_not_at_hand_name_their_source(monkeypatch: pytest.Monke
 
 
 def test_weights_of_every_paper_backbone_are_published_and_named() -> None:
-    from train.backbones import TORCHVISION
+    from train.backbones_torchvision import TORCHVISION
 
     for name in TORCHVISION:
         published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]

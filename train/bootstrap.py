@@ -62,16 +62,6 @@ class Interval:
     dropped: int = 0
 
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """A difference of AUCs over ``runs`` pairs of networks, with its paired 95 % interval."""
-
-    value: float
-    low: float | None
-    high: float | None
-    runs: int
-
-
 def draw(
     patient_ids: Sequence[str], *, seed: int | np.random.Generator, resamples: int = RESAMPLES
 ) -> Resamples:
@@ -140,40 +130,6 @@ def resampled_average_precision(positive: Bools, scores: Floats, resamples: Resa
         both = (hits[-1] > 0) & (called[-1] > hits[-1])
         parts.append(np.where(both, _ratio(total, hits[-1]), np.nan))
     return np.concatenate(parts)
-
-
-def paired_difference(
-    positive: Bools, first: Floats, second: Floats, resamples: Resamples, *, seed: int | np.random.Generator
-) -> PairedDifference:
-    """Mean AUC of one kind of network minus that of another, on the same records and resamples.
-
-    Run i of the first is compared with run i of the second. With several runs, runs are resampled together with
-    patients: the interval holds the chance of training as well as that of the patients.
-
-    Args:
-        positive: (n_records,), the class.
-        first: (n_runs, n_records) scores.
-        second: the same of the other kind.
-        resamples: of the records.
-        seed: of the resampling of runs.
-    """
-    areas = [[_area(positive, row) for row in runs] for runs in (first, second)]
-    by_run = np.stack(
-        [
-            resampled_auc(positive, one, resamples) - resampled_auc(positive, other, resamples)
-            for one, other in zip(first, second, strict=True)
-        ]
-    )
-    runs, size = by_run.shape
-    drawn = np.random.default_rng(seed).integers(0, runs, (runs, size))
-    between = interval(np.take_along_axis(by_run, drawn, axis=0).mean(axis=0))
-    return PairedDifference(float(np.mean(areas[0]) - np.mean(areas[1])), between.low, between.high, runs)
-
-
-def _area(positive: Bools, scores: Floats) -> float:
-    """The AUC of the records as they are."""
-    once = Resamples(np.ones((1, 1), np.float32), np.zeros(len(positive), dtype=np.intp))
-    return float(resampled_auc(positive, scores, once)[0])
 
 
 def _sorted(rows: Bools, scores: Floats) -> NDArray[np.intp]:

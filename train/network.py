@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from train.backbones import Backbone
+from train.backbone import Backbone
 
 
 @dataclass(frozen=True)

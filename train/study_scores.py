@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.bootstrap import RESAMPLES, Interval, Resamples, draw, enough_patients, interval, resampled_auc
+from train.delong import Difference, auc_difference, delong
 from train.paper_table import TABLE_METRICS
 
 Floats = NDArray[np.float64]
@@ -67,11 +68,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Figures by metric; empty where a kind has no runs, the difference where no seed has both."""
+    """Figures by metric; empty where a kind has no runs, the difference where no seed has both.
+
+    Attributes:
+        delong: the AUC's difference between the seeds' mean logits, without resampling; None where too few
+            patients or no seed with both allow none.
+    """
 
     baseline: Mapping[str, Figure]
     ladnn: Mapping[str, Figure]
     difference: Mapping[str, Figure]
+    delong: Difference | None = None
 
 
 def compare(
@@ -102,7 +109,13 @@ def compare(
 
     both = {run.seed for run in baseline} & {run.seed for run in ladnn}
     first, second = ([run for run in runs if run.seed in both] for runs in (ladnn, baseline))
-    return Comparison(summary(baseline), summary(ladnn), summary(first, second))
+    ensembles = _delong(truth, first, second) if both and resamples else None
+    return Comparison(summary(baseline), summary(ladnn), summary(first, second), ensembles)
+
+
+def _delong(truth: Truth, first: Sequence[Outcome], second: Sequence[Outcome]) -> Difference:
+    means = np.stack([np.mean([run.ranked for run in runs], axis=0) for runs in (first, second)])
+    return auc_difference(delong(truth.positive, means, truth.patient_ids))
 
 
 def _measured(truth: Truth, runs: Sequence[Outcome], resamples: Resamples | None) -> tuple[Values, Values]:

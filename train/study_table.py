@@ -132,8 +132,23 @@ def _facts(rows: Sequence[Row]) -> Iterator[str]:
                 f" {len(row.truth.positive) - positive} control records of {len(set(row.truth.patient_ids))} patients,"
                 f" {max(runs)} seed{'s' if max(runs) > 1 else ''}{'; ' + row.part.note if row.part.note else ''}"
             )
+    yield from (_delong(row) for row in rows if row.comparison and row.comparison.delong)
     for row in rows:
         yield from (f"failed: {problem}" for problem in row.problems)
+
+
+def _delong(row: Row) -> str:
+    assert row.comparison is not None and row.comparison.delong is not None
+    found = row.comparison.delong
+    said = (
+        f"the same order of records; AUC {_signed(found.value)}"
+        if found.p is None or found.low is None or found.high is None
+        else f"AUC {_signed(found.value)} [{_signed(found.low)}, {_signed(found.high)}], p = {found.p:.3f}"
+    )
+    return (
+        f"{row.part.data}, {row.backbone}: mean logits over seeds, LA-DNN {MINUS} baseline by DeLong with patients as"
+        f" clusters (Obuchowski): {said}"
+    )
 
 
 # ---- characters

@@ -23,7 +23,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from nlp.errors import WeightsError
-from train.backbones import TORCHVISION, Backbone
+from train.backbone import Backbone
+from train.backbones_torchvision import TORCHVISION
 
 IMAGENET, NONE = "imagenet", "none"
 _SHOWN = 5
