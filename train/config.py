@@ -41,8 +41,8 @@ class Config:
     # the network
     backbone: str = _setting("densenet169", "torchvision's or timm's name")
     weights: str = _setting("imagenet", "imagenet, none, or a file of weights for the backbone")
-    levels: int = _setting(1, "resolutions of feature maps that the heads read, from the last", low=1, high=2)
-    pooling: str = _setting("mean", "of each feature map: mean, or standard deviation too", POOLINGS)
+    levels: int = _setting(2, "resolutions of feature maps that the heads read, from the last", low=1, high=2)
+    pooling: str = _setting("mean_std", "of each feature map: mean, or standard deviation too", POOLINGS)
     frozen_norm: bool = _setting(False, "batch norm keeps the statistics of pretrained weights")
     trained: str = _setting("all", "layers of a pretrained backbone that learn", ("all", "last", "heads"))
     head_start: int = _setting(
@@ -104,8 +104,6 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "ladnn": {},
     # heads fitted first, all trained together a little: a tenth of the time, for a CPU or a first look
     "head_start": {
-        "levels": 2,
-        "pooling": "mean_std",
         "frozen_norm": True,
         "head_start": 4,
         "epochs": 3,
@@ -115,6 +113,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     # the published code's settings (Liu et al. 2020, LA-DNN), read from the code: the paper gives none
     "paper": {
         "loss": "paper",
+        "levels": 1,
+        "pooling": "mean",
         "image_size": 224,
         "test_flips": False,
         "dropout": 0.0,
