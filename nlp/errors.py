@@ -8,6 +8,7 @@ ToolkitError                 base: one message, exit code 1, no traceback withou
 ├── WeightsError             weights cannot be found or do not fit the network
 ├── TrainingError            a network cannot be trained or measured as asked
 ├── CheckpointError          a saved state is damaged or belongs to other settings
+├── StoreError               the database cannot be opened, is of another version, or refuses
 └── OutputError              a result cannot be written; the old file is intact
 
 Messages name files, rows, columns and ids, never the text of a report.
@@ -54,6 +55,10 @@ class TrainingError(ToolkitError):
 
 class CheckpointError(ToolkitError):
     """A saved state is damaged, or was written by a run with other settings."""
+
+
+class StoreError(ToolkitError):
+    """The database of labels cannot be reached, was made by another version, or refuses a change."""
 
 
 class OutputError(ToolkitError):

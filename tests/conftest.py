@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import hypothesis
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from hypothesis import strategies as st
 
+from annotate.load import load
+from annotate.store import Store, open_store
 from nlp.aggregate import of_panel, states
 from nlp.batch import Reader
 from nlp.entries import Context, CovidTerm, Cue, Lexicon, Term
+from nlp.extract import extract
 from nlp.lexicon import DEFAULT_FOLDER, FILES, load_lexicon
 from nlp.phrases import is_gap
 from nlp.schema import RECORD_COLUMNS
+from tests.postgres import fresh_database, programs, running
 
 hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
@@ -114,6 +121,79 @@ def corpus(request: pytest.FixtureRequest) -> tuple[str, ...]:
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(dict.fromkeys(row[column] for row in csv.DictReader(file)))
+
+
+# ---- the store, on both databases
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL that runs for the session."""
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed here (Debian: apt install postgresql)")
+    with running(folder) as url:
+        yield url
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, empty database; a test that asks for it runs once per kind of database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'labels.db'}"
+        return
+    with fresh_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store of the lexicon's findings."""
+    with closing(open_store(store_url)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def example_tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """labels.csv and mentions.csv of the example set."""
+    folder = tmp_path_factory.mktemp("example")
+    labels, mentions = folder / "labels.csv", folder / "mentions.csv"
+    extract(ROOT / "examples" / "captions.csv", output=labels, mentions=mentions)
+    return labels, mentions
+
+
+@pytest.fixture(scope="session")
+def example_sqlite(tmp_path_factory: pytest.TempPathFactory, example_tables: tuple[Path, Path]) -> Path:
+    """A database file with the example set, to be copied."""
+    target = tmp_path_factory.mktemp("example_store") / "labels.db"
+    _load_example(str(target), example_tables)
+    return target
+
+
+@pytest.fixture(scope="session")
+def example_postgres(postgres: str, example_tables: tuple[Path, Path]) -> Iterator[str]:
+    """The name of a PostgreSQL database with the example set, to be copied."""
+    with fresh_database(postgres) as url:
+        _load_example(url, example_tables)
+        yield str(sa.make_url(url).database)
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def example_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store with the example set in it: 85 records with their mentions and images; once per kind of database."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = str(shutil.copy(request.getfixturevalue("example_sqlite"), tmp_path / "example.db"))
+        else:
+            template = request.getfixturevalue("example_postgres")
+            url = stack.enter_context(fresh_database(request.getfixturevalue("postgres"), template))
+        yield stack.enter_context(closing(open_store(url)))
+
+
+def _load_example(url: str, tables: tuple[Path, Path]) -> None:
+    labels, mentions = tables
+    with closing(open_store(url)) as store:
+        load(store, labels, images=ROOT / "examples" / "images", mentions=mentions)
 
 
 # ---- texts made of what the lexicon knows, and of noise
