@@ -1,0 +1,199 @@
+"""Labels out of the database: ``python -m annotate.export -o labelled.csv``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from nlp.command import run_command
+from nlp.errors import OutputError, StoreError
+
+if TYPE_CHECKING:  # pandas and sqlalchemy load inside the functions: --help must not wait for them
+    from annotate.export_data import Data
+    from annotate.export_files import Form, Rendered
+    from annotate.manifest import FileHash
+    from nlp.entries import Lexicon
+
+KIND_NAMES = {
+    "contract": "labelled.csv for training",
+    "chexpert": "CheXpert CSV",
+    "label-studio": "Label Studio JSON",
+}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the files of an export go; None: no mentions, and the manifest beside the output."""
+
+    output: Path
+    mentions: Path | None = None
+    manifest: Path | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, in order, and text columns that got apostrophes, by file name."""
+
+    files: tuple[Path, ...]
+    escaped: dict[str, dict[str, int]]
+
+
+def export(data: Data, lexicon: Lexicon, places: Places, form: Form, *, now: float) -> Exported:
+    """Write an export and its manifest, all files or none.
+
+    Args:
+        data: what ``annotate.export_data.read_data`` gives, which refuses a leak.
+        now: Unix time in seconds; nothing else in the files depends on when they are written.
+
+    Raises:
+        StoreError: the lexicon has other findings than the database.
+        OutputError: names that do not fit, or a file that cannot be written; the old ones are intact.
+        ImageError: Label Studio needs the size of an image that cannot be read.
+    """
+    from annotate.export_files import manifest_path, render, write_together
+
+    if places.mentions is not None and form.kind == "label-studio":
+        raise OutputError("tasks of Label Studio hold their mentions: leave out --mentions")
+    if places.mentions == places.output:
+        raise OutputError(f"two results would go to one file: {places.output}")
+    if lexicon.finding_keys != data.findings:
+        raise StoreError(
+            f"the database has the findings {', '.join(data.findings)}, the lexicon"
+            f" {', '.join(lexicon.finding_keys)}: choose its lexicon with --lexicon"
+        )
+    rendered = render(data, lexicon, form, places.output, places.mentions)
+    manifest = places.manifest or manifest_path(places.output)
+    write_together(rendered.files, manifest, lambda hashes: _manifest(data, form, rendered, hashes, now))
+    escaped = {name: dict(cells) for name, cells in rendered.escaped.items()}
+    return Exported((*rendered.files, manifest), escaped)
+
+
+def export_zip(data: Data, lexicon: Lexicon, form: Form, *, now: float) -> bytes:
+    """The same files in one archive, to be downloaded."""
+    with TemporaryDirectory() as folder:
+        suffix = "json" if form.kind == "label-studio" else "csv"
+        output = Path(folder) / f"{'labelled' if form.kind == 'contract' else form.kind}.{suffix}"
+        mentions = Path(folder) / "mentions.csv" if form.kind != "label-studio" else None
+        done = export(data, lexicon, Places(output, mentions), form, now=now)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in done.files:
+                archive.write(path, path.name)
+    return packed.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run_command(_parser(), _command, arguments)
+
+
+def _manifest(data: Data, form: Form, rendered: Rendered, hashes: list[FileHash], now: float) -> str:
+    from annotate.manifest import Manifest, utc
+
+    options = {name: value for name, value in asdict(form).items() if name != "kind"}
+    return Manifest(
+        made=utc(now),
+        format=form.kind,
+        options={**options, "reviewed_only": data.reviewed_only, "escaped_cells": rendered.escaped},
+        files=hashes,
+        database=data.database,
+        images=data.listing(),
+        counts=data.counts(),
+        people=data.people,
+        unsettled=data.unsettled,
+        split=data.split,
+    ).text()
+
+
+def _lines(data: Data, done: Exported) -> Iterator[str]:
+    review = data.table["review"].value_counts().sort_index()
+    yield f"records: {len(data.table):,} ({', '.join(f'{name} {count:,}' for name, count in review.items())})"
+    if data.unsettled:
+        cells = sum(map(len, data.unsettled.values()))
+        yield (
+            f"cells on which annotators disagree and nobody has settled: {cells:,} of {len(data.unsettled):,}"
+            " records; they are -1, and the manifest names them"
+        )
+    if data.unsplit:
+        yield f"patients without a set: {data.unsplit:,} (annotate.split or the app's split page gives them one)"
+    for name, columns in done.escaped.items():
+        said = ", ".join(f"{column} {count:,}" for column, count in columns.items()) or "none"
+        yield f"{name}: cells with an apostrophe against formulas: {said}"
+    yield f"written: {', '.join(map(str, done.files))}"
+
+
+def _command(options: argparse.Namespace) -> None:
+    from annotate.export_data import read_data
+    from annotate.export_files import Form
+    from annotate.groups import read_pairs
+    from annotate.store import DEFAULT_URL, open_store
+    from nlp.lexicon import load_lexicon
+
+    form = Form(options.format, spreadsheet=options.spreadsheet)
+    if options.image_prefix is not None:
+        form = Form(form.kind, form.spreadsheet, options.image_prefix)
+    pairs = read_pairs(options.keep_together) if options.keep_together else []
+    with closing(open_store(options.db or DEFAULT_URL, create=False)) as store:
+        data = read_data(
+            store, images=options.images, keep_together=pairs, reviewed_only=options.reviewed_only
+        )
+    places = Places(options.output, options.mentions, options.manifest)
+    done = export(data, load_lexicon(options.lexicon), places, form, now=time.time())
+    print("\n".join(_lines(data, done)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m annotate.export",
+        description="Write what people settled, with a manifest beside it; refuse a split that leaks.",
+    )
+    add = parser.add_argument
+    add("--db", metavar="URL", help="the database (labels.db in this folder)")
+    add("--images", metavar="DIR", type=Path, help="the image folder (default: the one that was loaded)")
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="labels, .csv or .parquet; tasks, .json",
+    )
+    add(
+        "--mentions",
+        metavar="FILE",
+        type=Path,
+        help="write the mentions too; people's where they edited them",
+    )
+    add(
+        "--format",
+        choices=tuple(KIND_NAMES),
+        default="contract",
+        help="contract: labelled.csv as the trainer reads it (default)",
+    )
+    add("--spreadsheet", action="store_true", help="an apostrophe before text that a spreadsheet would run")
+    add("--manifest", metavar="FILE", type=Path, help="its place (default: beside the output)")
+    add("--reviewed-only", action="store_true", help="leave out records that no person has confirmed")
+    add(
+        "--keep-together",
+        type=Path,
+        metavar="FILE",
+        help="a table with image_a and image_b, whose patients must share a set",
+    )
+    add(
+        "--image-prefix", metavar="TEXT", help="what Label Studio needs before a path (/data/local-files/?d=)"
+    )
+    add("--lexicon", metavar="DIR", type=Path, help="folder with your own lexicon")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
