@@ -1,5 +1,6 @@
 # make setup        fill .venv                  make test    check, then every test
-# make demo         the example, read           make check   style and types
+# make demo         the example, read and shown make check   style and types
+# make app          the example in the app
 # make demo-train   the example, learnt         make docs    write the generated pages
 # make bench        speed and quality
 # Every target sets up what it needs on a fresh machine with Python >= 3.11; torch comes with those that train.
@@ -13,7 +14,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --editable
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: setup demo demo-train test check bench docs
+.PHONY: setup demo app demo-train test check bench docs
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -29,11 +30,15 @@ $(TRAIN): $(STAMP)
 	$(PIP) ".[annotate,train,dev]"
 	touch $@
 
-# HEADLESS=1 is accepted, as by every later form of the demo; this one needs no screen.
+# HEADLESS=1, or no terminal: the app is started, asked whether it is well, and ended.
 demo: $(STAMP)
 	@mkdir -p $(OUT)
 	@$(RUN) -m nlp.extract examples/captions.csv --covid-column covid19 -o $(OUT)/labels.csv --html $(OUT)/captions.html
-	@echo && echo "open $(abspath $(OUT))/captions.html in a browser"
+	@echo && echo "the captions with what was read: $(abspath $(OUT))/captions.html"
+	@$(RUN) -m examples.open_app --db $(OUT)/labels.db $(if $(HEADLESS),--headless)
+
+app: $(STAMP)
+	@$(RUN) -m examples.open_app --db $(OUT)/labels.db $(if $(HEADLESS),--headless)
 
 demo-train: $(TRAIN)
 	@mkdir -p $(OUT)

@@ -18,7 +18,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def quality_table(root: Path) -> str:
     """F1, states and COVID by set of texts and system."""
-    result = _result(root, "quality")
+    result = result_of(root, "quality")
     if result is None:
         return NOT_MEASURED
     header = ("texts", "system", "micro F1 (95 % interval)", "state accuracy (95 % interval)", "COVID state")
@@ -35,7 +35,7 @@ def _quality_rows(sets: Mapping[str, Mapping[str, Any]]) -> Iterator[Sequence[st
 
 def peers_table(root: Path) -> str:
     """Other systems on the same texts with the same terms."""
-    result = _result(root, "peers")
+    result = result_of(root, "peers")
     if result is None:
         return NOT_MEASURED
     systems = result["systems"]
@@ -43,7 +43,7 @@ def peers_table(root: Path) -> str:
     scores = [f"{name} {metric}" for name in first["cells"] for metric in ("F1", "states")]
     rates = [f"{name}/CPU-s" for name in first["rates"]]
     header = ("system", *scores, "negated", "uncertain", "resolved", *rates, "peak MB")
-    return _with_machine(table(header, _peer_rows(systems, len(header))), result)
+    return with_machine(table(header, _peer_rows(systems, len(header))), result)
 
 
 def _peer_rows(systems: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[Sequence[str]]:
@@ -58,37 +58,38 @@ def _peer_rows(systems: Mapping[str, Mapping[str, Any]], width: int) -> Iterator
 
 def speed_table(root: Path) -> str:
     """Texts per CPU-second."""
-    result = _result(root, "speed")
+    result = result_of(root, "speed")
     if result is None:
         return NOT_MEASURED
     header = ("texts", "characters", "core, per CPU-second", "whole command", "five bare regexes")
     keys = ("mean_characters", "core_per_cpu_s", "command_per_cpu_s", "regex_per_cpu_s")
     rows = [(name, *(f"{measured[key]:,.0f}" for key in keys)) for name, measured in result["sets"].items()]
-    return _with_machine(table(header, rows), result)
+    return with_machine(table(header, rows), result)
 
 
 def memory_table(root: Path) -> str:
     """Peak memory of an extraction."""
-    result = _result(root, "memory")
+    result = result_of(root, "memory")
     if result is None:
         return NOT_MEASURED
     rows = [
         (f"{run['rows']:,}", f"{run['input_megabytes']:,.0f}", f"{run['peak_megabytes']:,.0f}")
         for run in result["runs"]
     ]
-    return _with_machine(table(("rows", "input, MB", "peak memory, MB"), rows), result)
+    return with_machine(table(("rows", "input, MB", "peak memory, MB"), rows), result)
 
 
 def startup_table(root: Path) -> str:
     """Wall time of ``--help``."""
-    result = _result(root, "startup")
+    result = result_of(root, "startup")
     if result is None:
         return NOT_MEASURED
     rows = [(f"`{module} --help`", f"{seconds:.2f}") for module, seconds in result["help_seconds"].items()]
-    return _with_machine(table(("command", "seconds"), rows), result)
+    return with_machine(table(("command", "seconds"), rows), result)
 
 
-def _result(root: Path, name: str) -> dict[str, Any] | None:
+def result_of(root: Path, name: str) -> dict[str, Any] | None:
+    """What a benchmark wrote last; None: it was never run."""
     path = root / "benchmarks" / "results" / f"{name}.json"
     if not path.is_file():
         return None
@@ -104,7 +105,8 @@ def _interval(scores: Mapping[str, float | None], name: str) -> str:
     return f"{scores[name]:.3f}{spread}"
 
 
-def _with_machine(text: str, result: Mapping[str, Any]) -> str:
+def with_machine(text: str, result: Mapping[str, Any]) -> str:
+    """A table with the machine it was measured on below."""
     machine = result.get("machine")
     if not machine:
         return text

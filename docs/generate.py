@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
     augmentation_table,
@@ -35,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("nlp", "annotate", "train", "examples")
 PAGES = (
     "README.md",
+    "docs/app.md",
     "docs/commands.md",
     "docs/contract.md",
     "docs/lexicon.md",
@@ -154,6 +156,11 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "recipes": recipes_table,
     "shortcuts": shortcuts_table,
     "published": lambda: published_table(ROOT),
+    "keys": keys_table,
+    "desk": lambda: desk_table(ROOT),
+    "store": lambda: store_table(ROOT),
+    "split": lambda: split_table(ROOT),
+    "rules": lambda: rules_table(ROOT),
     "table2": lambda: table2_table(ROOT),
     "data_path": lambda: data_path_table(ROOT),
     "epoch": lambda: epoch_table(ROOT),

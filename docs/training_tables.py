@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from docs.figures import NOT_MEASURED, table
+from docs.figures import NOT_MEASURED, result_of, table
 from train.paper_table import TABLE_METRICS
 
 NOT_PUBLISHED = "Not measured yet."
@@ -56,16 +56,15 @@ def shortcuts_table() -> str:
 
 def published_table(root: Path) -> str:
     """Results on published data: what, n, AUC with its interval, and a note."""
-    found = _result(root, "published")
+    found = result_of(root, "published")
     if found is None:
         return NOT_PUBLISHED
-    rows = found["rows"] if isinstance(found, dict) else found
-    return table(("what", "n", "AUC (95 % interval)", "note"), [_published_row(row) for row in rows])
+    return table(("what", "n", "AUC (95 % interval)", "note"), [_published_row(row) for row in found["rows"]])
 
 
 def table2_table(root: Path) -> str:
     """The paper's backbones on phantoms, which shows that they run and not how good they are."""
-    found = _result(root, "table2")
+    found = result_of(root, "table2")
     if found is None:
         return NOT_MEASURED
     rows = [
@@ -82,7 +81,7 @@ def table2_table(root: Path) -> str:
 
 def data_path_table(root: Path) -> str:
     """Images per CPU-second before the network."""
-    found = _result(root, "data_path")
+    found = result_of(root, "data_path")
     if found is None:
         return NOT_MEASURED
     rows = [
@@ -95,7 +94,7 @@ def data_path_table(root: Path) -> str:
 
 def epoch_table(root: Path) -> str:
     """CPU-seconds of an epoch in each way."""
-    found = _result(root, "epoch")
+    found = result_of(root, "epoch")
     if found is None:
         return NOT_MEASURED
     rows = [
@@ -109,7 +108,7 @@ def epoch_table(root: Path) -> str:
 
 def bootstrap_table(root: Path) -> str:
     """Seconds of a bootstrap."""
-    found = _result(root, "bootstrap")
+    found = result_of(root, "bootstrap")
     if found is None:
         return NOT_MEASURED
     rows = [
@@ -145,11 +144,6 @@ def _differences(changed: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} off but for {inner}"
         else:
             yield f"`{name} = {_toml(value)}`"
-
-
-def _result(root: Path, name: str) -> Any:
-    path = root / "benchmarks" / "results" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _with_versions(text: str, found: Mapping[str, Any]) -> str:

@@ -114,7 +114,7 @@ def allowed_distributions(path: Path) -> set[str]:
         case "app_streamlit.py":
             return declared("annotate")
         case "benchmarks":
-            return declared("train", "dev") | PEERS
+            return declared("annotate", "train", "dev") | PEERS
     return declared(*PROJECT["optional-dependencies"])
 
 
@@ -171,14 +171,17 @@ def test_wheel_holds_code_and_lexicon_and_works(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     sources = tmp_path / "sources"
     sources.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", *CODE, "lexicon"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "app_streamlit.py", *CODE, "lexicon"):
         copy(ROOT / name, sources / name)
     subprocess.run([*command, "--wheel-dir", str(tmp_path), str(sources)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    for folder, pattern in (*((package, "*.py") for package in CODE), ("lexicon", "*.csv")):
+    packages = ((package, "*.py") for package in (*CODE, "annotate/pages"))
+    texts = (("lexicon", "*.csv"), ("annotate/pages", "*.js"), ("annotate/pages", "*.css"))
+    assert (installed / "app_streamlit.py").exists()
+    for folder, pattern in (*packages, *texts):
         expected = {path.name for path in (ROOT / folder).glob(pattern)}
         assert {path.name for path in (installed / folder).glob(pattern)} == expected
     code = "import nlp.lexicon as l; print(l.__file__, len(l.load_lexicon().findings))"
@@ -201,7 +204,7 @@ def copy(source: Path, target: Path) -> None:
         target.write_bytes(source.read_bytes())
         return
     for path in source.rglob("*"):
-        if path.is_file() and path.suffix in (".py", ".csv"):
+        if path.is_file() and path.suffix in (".py", ".csv", ".js", ".css"):
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(path.read_bytes())
