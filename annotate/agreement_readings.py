@@ -59,7 +59,8 @@ class Readings:
 
 class _Row(NamedTuple):
     """One confirmation; ``labels`` and ``said`` (the text's, None where it is not known) as JSON, ``settled`` the
-    time of the record's first adjudication."""
+    time of the record's first adjudication.
+    """
 
     record_id: int
     annotator: str

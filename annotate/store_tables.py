@@ -14,7 +14,6 @@ import sqlalchemy as sa
 SCHEMA_VERSION = 1
 APPEND_ONLY = ("annotation", "adjudication", "event")
 ROLES = ("annotator", "adjudicator")
-ACTIONS = ("confirm", "skip", "undo")
 
 METADATA = sa.MetaData()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +70,21 @@ class Place:
         return Config(backbone=backbone, weights=str(self.weights / WEIGHTS[backbone]), **changes)
 
 
-def measure(place: Place, seeds: Mapping[str, Mapping[str, Sequence[int]]], log: Log) -> Rows:
-    """All rows, in the order of the page."""
+def measure(
+    place: Place,
+    seeds: Mapping[str, Mapping[str, Sequence[int]]],
+    log: Log,
+    *,
+    folds: bool = True,
+    sources: bool = True,
+) -> Rows:
+    """All rows, in the order of the page.
+
+    Args:
+        seeds: backbone → mode → seeds of its runs.
+        folds: with every patient out of fold, and findings by those predictions.
+        sources: with each large source kept out.
+    """
     place.runs.mkdir(parents=True, exist_ok=True)
     labels = place.runs / "labels.csv"
     convert("la-dnn", place.data, labels)
@@ -83,17 +96,8 @@ def measure(place: Place, seeds: Mapping[str, Mapping[str, Sequence[int]]], log:
             each for mode in MODES for each in _study(place, labels, backbone, mode, of_mode[mode], log)
         ]
         rows += _test_rows(backbone, finished, clean) if finished else []
-    folder = place.runs / f"folds-{FOLDS}"
-    config = place.config("resnet18", folds=FOLDS)
-    run(
-        labels, place.images, config, out=folder, resume=folder.exists(), cache=place.runs / ".cache", log=log
-    )
-    return [
-        *rows,
-        *_fold_rows(folder),
-        *_source_rows(place, labels, log),
-        *_finding_rows(place, labels, folder),
-    ]
+    rows += _source_rows(place, labels, log) if sources else []
+    return [*rows, *(_fold_rows(place, labels, log) if folds else [])]
 
 
 def _study(
@@ -139,14 +143,20 @@ def _test_rows(backbone: str, finished: Sequence[Finished], clean: Mapping[str, 
     return rows
 
 
-def _fold_rows(folder: Path) -> Rows:
+def _fold_rows(place: Place, labels: Path, log: Log) -> Rows:
+    folder = place.runs / f"folds-{FOLDS}"
+    config = place.config("resnet18", folds=FOLDS)
+    run(
+        labels, place.images, config, out=folder, resume=folder.exists(), cache=place.runs / ".cache", log=log
+    )
     flag = json.loads((folder / METRICS).read_text())["out_of_fold"]["covid19"]
     return [
         _row(
             f"{FOLDS}-fold by patient, all records, resnet18, LA-DNN",
             flag,
             f"sensitivity {flag['sensitivity']:.3f}",
-        )
+        ),
+        *_finding_rows(place, labels, folder),
     ]
 
 
@@ -221,7 +231,7 @@ def _run(options: Namespace) -> None:
     place = Place(options.data, options.reread, options.weights, options.runs)
     counts = {"resnet18": options.resnet18, "resnet50": options.resnet50}
     seeds = {name: dict(zip(MODES, map(range, of_mode), strict=True)) for name, of_mode in counts.items()}
-    rows = measure(place, seeds, Log(sys.stderr))
+    rows = measure(place, seeds, Log(sys.stderr), folds=options.folds, sources=options.sources)
     header = ["what", "n", "AUC", "95 % interval", "note"]
     shown = [
         [
@@ -252,6 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(
             f"--{name}", type=int, nargs=2, default=(5, 5), help="runs of LA-DNN, of baseline"
         )
+    for name, what in (("folds", "every patient out of fold"), ("sources", "each large source kept out")):
+        parser.add_argument(f"--{name}", action=BooleanOptionalAction, default=True, help=what)
     return run_command(parser, _run, arguments)
 
 

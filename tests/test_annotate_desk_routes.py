@@ -76,6 +76,7 @@ def test_desk_routes_give_records_and_keep_decisions(ask: Ask) -> None:
 def test_desk_routes_take_what_the_desk_has_into_account(ask: Ask) -> None:
     held = [each["id"] for each in ask("next", {"count": 4})[1]["records"]]
     more = [each["id"] for each in ask("next", {"count": 4, "have": held})[1]["records"]]
+    assert ask("next", {"count": 0, "have": held})[1]["records"] == []
     others = [each["id"] for each in ask("next", {"count": 4}, name="bea")[1]["records"]]
     assert len({*held, *more, *others}) == 12
     fresh = ask("next", {"count": 4, "fresh": True, "order": "image"})[1]["records"]

@@ -258,7 +258,10 @@ def test_load_of_a_settled_row_keeps_the_confirmation_that_was_imported_before(
     again(store, reviewed(table, [one], **{GGO: "1"}), tmp_path)
     settled = reviewed(table, [one], "adjudicated", **{GGO: "0"})
     again(store, reviewed(settled, [two], **{GGO: "1"}), tmp_path)
-    assert {row.record_id for row in rows(store, ANNOTATION_CURRENT)} == {id_of(store, one), id_of(store, two)}
+    assert {row.record_id for row in rows(store, ANNOTATION_CURRENT)} == {
+        id_of(store, one),
+        id_of(store, two),
+    }
 
 
 def test_load_of_a_corrected_table_replaces_imported_work_and_machine_labels_stay(

@@ -56,9 +56,10 @@ class Outbox {
     if (!event.key || !event.key.startsWith(this.place)) return;
     if (event.newValue === null) this.entries = this.entries.filter((entry) => entry.key !== event.key);
     else if (!this.entries.some((entry) => entry.key === event.key)) {
+      const idle = !this.ready().length;
       const op = this.readOne(event.key, event.newValue);
       if (op) this.elsewhere(op.record_id);
-      if (this.entries.length === 1) this.soon(LONGEST_WAIT);
+      if (idle) this.soon(LONGEST_WAIT);
     }
     this.changed();
   }

@@ -37,7 +37,6 @@ _TITLES = {
     "words.csv": "Word classes",
 }
 _MOST_BYTES = 5_000_000
-_EVERY = "every finding"
 
 
 def proposals(store: Store, name: str, draft: Draft, *, adjudicator: bool) -> None:
@@ -45,7 +44,9 @@ def proposals(store: Store, name: str, draft: Draft, *, adjudicator: bool) -> No
     with store.read() as connection:
         offered = [
             each
-            for each in open_proposals(connection)  # what others marked in a record is theirs until all have read it
+            for each in open_proposals(
+                connection
+            )  # what others marked in a record is theirs until all have read it
             if each.id not in draft.taken and (adjudicator or each.annotator == name)
         ]
     title = f"Add a term · {len(offered)} offered by annotators" if offered else "Add a term"

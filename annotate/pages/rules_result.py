@@ -173,8 +173,8 @@ def _save(
         bar.progress(share, words)
 
     try:
-        reader = previewer.reader(load_files(draft.files, store.findings)).reader
         with previewer.lock:
+            reader = previewer.reader(load_files(draft.files, store.findings)).reader
             done = relabel(
                 store,
                 draft.files,

@@ -41,7 +41,9 @@ def page() -> None:
     if role == "adjudicator":
         export_section(data)
     else:
-        st.info("Files hold what everybody said: adjudicators get them here, so that readings stay independent.")
+        st.info(
+            "Files hold what everybody said: adjudicators get them here, so that readings stay independent."
+        )
 
 
 def _data(store: Store) -> Data | None:

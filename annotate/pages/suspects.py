@@ -175,7 +175,7 @@ def _take(store: Store, name: str, sent: Any) -> None:
     except ToolkitError as error:
         st.error(str(error))
         return
-    st.success(f"Predictions of {count:,} records were taken.", icon=":material/check:")
+    st.toast(f"Predictions of {count:,} records were taken.", icon=":material/check:")
     st.rerun()
 
 
