@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from annotate.adjudication_cases import Case, Labels, Seen, Verdict, case_of, filled, new_values
 from annotate.decisions import Ack
 from annotate.events import log
-from annotate.seats import lock
+from annotate.seats import lock, recount
 from annotate.store_tables import ADJUDICATION
 from nlp.schema import CELL_VALUES, COVID
 
@@ -125,6 +125,7 @@ def _write(
         created=now,
     )
     stored = int(connection.execute(row.returning(ADJUDICATION.c.id)).scalar_one())
+    recount(connection, [case.record_id])
     old = None if case.verdict is None else {"labels": dict(case.verdict.labels)}
     new = None if withdrawn else {"labels": dict(verdict.labels), "readings": case.seen.annotation_ids}
     kind = "adjudication.withdraw" if withdrawn else "adjudication.save"

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
+from annotate.columns import BLANK, as_text, columns, label_codes, starts_of
 from annotate.people import require_role
-from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT, RECORD, WORK
+from annotate.store_tables import (
+    ADJUDICATION,
+    ANNOTATION,
+    ANNOTATION_CURRENT,
+    META,
+    RECORD,
+    TEXT_IS_KNOWN,
+    WORK,
+)
+from annotate.verdicts import standing_verdicts
 from nlp.errors import StoreError
 from nlp.schema import COVID
 
 TEXT_TITLE = "Text"
 Labels = Mapping[str, str]
-
-_AT_ONCE = 500  # ids in one query
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class Column:
 
     Attributes:
         title: ``Reader A`` and so on, in an order of the record's own; ``Text`` for the machine's labels.
-        labels: cells by key; a blank finding of the text is shown as it is.
+        labels: cells by key; a blank finding of the text is shown as it is; empty where a reader skipped the record,
+            or where nobody knows what the text says.
         annotator: None while the record is not settled, and for the text.
     """
 
@@ -85,28 +96,19 @@ def queue(connection: sa.Connection) -> list[int]:
     A record waits until its overlap is met, so that nobody reads it after it was settled; one that was skipped
     with a flag comes at once. It leaves when it is settled.
     """
-    confirmed = ANNOTATION.c.action == "confirm"
-    labels = sa.case((confirmed, sa.cast(ANNOTATION.c.labels, sa.Text)))
-    flagged, skipped = (
-        sa.func.max(sa.case((sa.and_(ANNOTATION.c.flagged, which), 1), else_=0))
-        for which in (sa.true(), ~confirmed)
-    )
-    ready = sa.or_(sa.func.max(WORK.c.done) >= sa.func.max(WORK.c.overlap), skipped == 1)
-    chosen = (
-        sa.select(ANNOTATION_CURRENT.c.record_id, flagged)
-        .join_from(ANNOTATION_CURRENT, ANNOTATION, ANNOTATION.c.id == ANNOTATION_CURRENT.c.annotation_id)
-        .join(WORK, WORK.c.record_id == ANNOTATION_CURRENT.c.record_id)
-        .where(ANNOTATION_CURRENT.c.record_id.not_in(settled_ids()))
-        .group_by(ANNOTATION_CURRENT.c.record_id)
-        .having(sa.and_(ready, sa.or_(flagged == 1, sa.func.min(labels) != sa.func.max(labels))))
-    )
-    found = {record_id: bool(mark) for record_id, mark in connection.execute(chosen)}
-    readers: dict[int, list[sa.Row[Any]]] = {record_id: [] for record_id in found}
-    for row in _current(connection, list(found)):
-        readers[row.record_id].append(row)
-    number = {record_id: len(_differing(rows)) for record_id, rows in readers.items()}
-    kept = (record_id for record_id in found if found[record_id] or number[record_id])
-    return sorted(kept, key=lambda record_id: (-number[record_id], record_id))
+    record_ids, flags, labels = columns(connection, _ready())
+    ids, read = np.array(record_ids, np.int64), label_codes(labels, _keys(connection))
+    starts = starts_of(ids)
+    if not len(starts):
+        return []
+    skipped = np.array([text is None for text in labels])[:, None]
+    lowest = np.minimum.reduceat(np.where(skipped, np.int8(BLANK + 1), read), starts)
+    highest = np.maximum.reduceat(np.where(skipped, np.int8(-1), read), starts)
+    number = (lowest < highest).sum(axis=1)
+    kept = (number > 0) | np.logical_or.reduceat(np.array(flags, bool), starts)
+    found, number = ids[starts][kept], number[kept]
+    order: list[int] = found[np.lexsort((found, -number))].tolist()
+    return order
 
 
 def unsettled(connection: sa.Connection, record_ids: Sequence[int]) -> list[int]:
@@ -122,17 +124,19 @@ def case_of(connection: sa.Connection, record_id: int, adjudicator: str) -> Case
         StoreError: there is no such record, or she is no adjudicator.
     """
     require_role(connection, adjudicator, "adjudicator")
-    record = connection.execute(sa.select(RECORD).where(RECORD.c.id == record_id)).one_or_none()
+    record = connection.execute(
+        sa.select(RECORD, TEXT_IS_KNOWN.label("known")).where(RECORD.c.id == record_id)
+    ).one_or_none()
     if record is None:
         raise StoreError(f"there is no record {record_id}")
-    rows = _current(connection, [record_id])
+    rows = _current(connection, record_id)
     last = _last(connection, record_id)
     stands = last is not None and not last.withdrawn
     readers = _columns(record_id, rows, named=stands)
     return Case(
         record_id,
         *(record.image, record.patient_id, record.panel, record.diagnosis, record.caption),
-        columns=(*readers, Column(TEXT_TITLE, record.labels)),
+        columns=(*readers, Column(TEXT_TITLE, record.labels if record.known else {})),
         differing=_differing(rows),
         seen=Seen(tuple(sorted(row.id for row in rows)), None if last is None else last.id),
         verdict=Verdict(last.labels, last.reason, last.adjudicator) if last is not None and stands else None,
@@ -142,15 +146,12 @@ def case_of(connection: sa.Connection, record_id: int, adjudicator: str) -> Case
 
 def settled_ids() -> sa.Select[int]:
     """Selects the records that have a standing verdict."""
-    newest = sa.select(sa.func.max(ADJUDICATION.c.id)).group_by(ADJUDICATION.c.record_id)
-    return sa.select(ADJUDICATION.c.record_id).where(~ADJUDICATION.c.withdrawn, ADJUDICATION.c.id.in_(newest))
+    return standing_verdicts(ADJUDICATION.c.record_id)
 
 
 def verdicts_by(connection: sa.Connection, adjudicator: str, limit: int = 50) -> list[int]:
     """Records whose standing verdict is hers, the newest first."""
-    newest = sa.select(sa.func.max(ADJUDICATION.c.id)).group_by(ADJUDICATION.c.record_id)
-    hers = (ADJUDICATION.c.adjudicator == adjudicator, ~ADJUDICATION.c.withdrawn)
-    chosen = sa.select(ADJUDICATION.c.record_id).where(*hers, ADJUDICATION.c.id.in_(newest))
+    chosen = settled_ids().where(ADJUDICATION.c.adjudicator == adjudicator)
     return list(connection.scalars(chosen.order_by(ADJUDICATION.c.id.desc()).limit(limit)))
 
 
@@ -165,17 +166,35 @@ def new_values(case: Case, labels: Labels) -> list[str]:
     return [key for key, cell in labels.items() if cell not in {labels[key] for labels in said}]
 
 
-def _current(connection: sa.Connection, record_ids: Sequence[int]) -> list[sa.Row[Any]]:
-    """What annotators say of these records now, by record and annotation; a skip says nothing but its comment."""
-    columns = ANNOTATION.c["id", "record_id", "annotator", "action", "labels", "comment", "flagged"]
-    chosen = sa.select(*columns).join_from(
+def _ready() -> sa.Select[Any]:
+    """What annotators say now of records that may be settled, by record: its id, flagged, labels; None: skipped."""
+    joined = ANNOTATION_CURRENT.join(ANNOTATION, ANNOTATION.c.id == ANNOTATION_CURRENT.c.annotation_id)
+    skipped = ANNOTATION_CURRENT.c.action != "confirm"
+    asked = sa.select(ANNOTATION_CURRENT.c.record_id).select_from(joined).where(skipped, ANNOTATION.c.flagged)
+    flagged = sa.type_coerce(ANNOTATION.c.flagged, sa.Integer)
+    labels = sa.case((~skipped, as_text(ANNOTATION.c.labels)))
+    record_id = ANNOTATION_CURRENT.c.record_id
+    return (
+        sa.select(record_id, flagged, labels)
+        .select_from(joined.join(WORK, WORK.c.record_id == record_id))
+        .where(sa.or_(WORK.c.done >= WORK.c.overlap, record_id.in_(asked)), record_id.not_in(settled_ids()))
+        .order_by(record_id)
+    )
+
+
+def _keys(connection: sa.Connection) -> tuple[str, ...]:
+    found = connection.scalar(sa.select(META.c.value).where(META.c.key == "findings"))
+    return (COVID, *json.loads(found or "[]"))
+
+
+def _current(connection: sa.Connection, record_id: int) -> Sequence[sa.Row[Any]]:
+    """What annotators say of a record now, by annotation; a skip says nothing but its comment."""
+    names = "id", "record_id", "annotator", "action", "labels", "comment", "flagged"
+    chosen = sa.select(*ANNOTATION.c[names]).join_from(
         ANNOTATION_CURRENT, ANNOTATION, ANNOTATION.c.id == ANNOTATION_CURRENT.c.annotation_id
     )
-    found: list[sa.Row[Any]] = []
-    for start in range(0, len(record_ids), _AT_ONCE):
-        some = chosen.where(ANNOTATION_CURRENT.c.record_id.in_(record_ids[start : start + _AT_ONCE]))
-        found += connection.execute(some.order_by(ANNOTATION.c.record_id, ANNOTATION.c.id))
-    return found
+    here = chosen.where(ANNOTATION_CURRENT.c.record_id == record_id)
+    return connection.execute(here.order_by(ANNOTATION.c.id)).all()
 
 
 def _last(connection: sa.Connection, record_id: int) -> sa.Row[Any] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 
-from annotate.adjudication_cases import Case, Column
+from annotate.adjudication_cases import TEXT_TITLE, Case, Column
 from annotate.store_tables import MENTION
 from nlp.entries import Lexicon
 from nlp.explain import highlighted
@@ -115,7 +115,7 @@ def _title(column: Column) -> str:
 
 def _row(case: Case, name: Name) -> str:
     differs = name.key in case.differing
-    cells = "".join(_cell(column.labels.get(name.key) if column.labels else None) for column in case.columns)
+    cells = "".join(_cell(column, name.key) for column in case.columns)
     dot = f'<span class="dot" style="background:{escape(name.colour)}"></span>'
     said = "<small>≠ differ</small>" if differs else ""
     return (
@@ -124,9 +124,10 @@ def _row(case: Case, name: Name) -> str:
     )
 
 
-def _cell(cell: str | None) -> str:
-    if cell is None:
-        return '<td class="said-">skipped</td>'
+def _cell(column: Column, key: str) -> str:
+    cell = column.labels.get(key, "")
+    if not column.labels:
+        return f'<td class="said-">{"not read" if column.title == TEXT_TITLE else "skipped"}</td>'
     return f'<td class="said-{cell}">{_SIGNS[cell]} {CELL_WORDS[cell]}</td>'
 
 

@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from annotate.agreement_tables import MISSING, Codes, Places, code, differ
+from annotate.annotation_rows import result_of
 from annotate.people import IMPORTED
-from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT, RECORD
+from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT, RECORD, TEXT_IS_KNOWN
 from nlp.schema import COVID
 
 _AT_ONCE = 10_000
@@ -37,8 +38,8 @@ class Readings:
         patients: (n_records,), the patient of each as a number.
         codes: (n_records, n_annotators, n_keys), places in ``agreement_tables.VALUES`` or ``MISSING``.
         text: (n_records, n_keys), what the text's labels say; a blank finding is absent where there is a caption.
-            Nothing where the table that was loaded brought labels of people.
-        late: readings made or changed after their record was settled, and not counted as such.
+            Nothing where the table that was loaded brought labels of people and no mentions.
+        late: readings made, changed or undone after their record was settled, and not counted as such.
     """
 
     keys: tuple[str, ...]
@@ -58,26 +59,21 @@ class Readings:
 
 
 class _Row(NamedTuple):
-    """One confirmation; ``labels`` and ``said`` (the text's, None where it is not known) as JSON, ``settled`` the
-    time of the record's first adjudication.
-    """
+    """One confirmation; ``labels`` and ``said`` (the text's, None where it is not known) as JSON."""
 
+    id: int
     record_id: int
     annotator: str
-    created: float
     patient_id: str
     captioned: bool
     labels: str
     said: str | None
-    settled: float | None
 
 
 def read_readings(connection: sa.Connection, findings: Sequence[str]) -> Readings:
     """The readings of everyone, each annotator's last confirmation of a record."""
     keys = (*findings, COVID)
-    rows = list(_rows(connection))
-    late = [place for place, row in enumerate(rows) if row.settled is not None and row.created > row.settled]
-    rows = _before(connection, rows, late)
+    rows, late = _independent(connection, list(_rows(connection)))
     records = {row.record_id: row for row in rows}
     ids = sorted(records)
     annotators = sorted({row.annotator for row in rows})
@@ -92,7 +88,7 @@ def read_readings(connection: sa.Connection, findings: Sequence[str]) -> Reading
     text = np.array(said, np.int8).reshape(-1, len(keys))
     names = [records[each].patient_id for each in ids]
     patients = np.unique(np.array(names, dtype=object), return_inverse=True)[1]
-    return Readings(keys, tuple(annotators), np.array(ids, np.int64), patients, codes, text, late=len(late))
+    return Readings(keys, tuple(annotators), np.array(ids, np.int64), patients, codes, text, late=late)
 
 
 def differing(readings: Readings, key: str, sources: Sequence[str | None]) -> list[int]:
@@ -102,61 +98,69 @@ def differing(readings: Readings, key: str, sources: Sequence[str | None]) -> li
 
 
 def _rows(connection: sa.Connection) -> Iterator[_Row]:
-    """Current confirmations with the text's labels and the time at which their record was first settled."""
-    first = sa.select(ADJUDICATION.c.record_id, sa.func.min(ADJUDICATION.c.created).label("settled"))
-    by_people = first.where(ADJUDICATION.c.adjudicator != IMPORTED)
-    settled = by_people.group_by(ADJUDICATION.c.record_id).subquery()
+    """Current confirmations with the text's labels."""
     chosen = (
-        sa.select(*_columns(), settled.c.settled)
+        sa.select(*_columns())
         .join_from(ANNOTATION_CURRENT, ANNOTATION, ANNOTATION.c.id == ANNOTATION_CURRENT.c.annotation_id)
         .join(RECORD, RECORD.c.id == ANNOTATION.c.record_id)
-        .outerjoin(settled, settled.c.record_id == RECORD.c.id)
         .where(ANNOTATION.c.action == "confirm", ANNOTATION.c.annotator != IMPORTED)
     )
     yield from (_Row._make(row) for row in connection.execute(chosen.execution_options(yield_per=_AT_ONCE)))
 
 
-def _before(connection: sa.Connection, rows: list[_Row], late: Sequence[int]) -> list[_Row]:
-    """The rows, the late ones replaced by what the same annotator had confirmed before, if anything."""
-    left_out = set(late)
-    kept = [row for place, row in enumerate(rows) if place not in left_out]
-    for row in (rows[place] for place in late):
+def _independent(connection: sa.Connection, rows: Sequence[_Row]) -> tuple[list[_Row], int]:
+    """The rows, with what stood when their record was settled in place of what came after; how many differ."""
+    kept = {(row.record_id, row.annotator): row for row in rows}
+    late = 0
+    for record_id, annotator, settled in list(_later(connection)):
+        stood = _stood(connection, record_id, annotator, settled)
+        now = kept.pop((record_id, annotator), None)
         chosen = (
-            sa.select(*_columns(), sa.literal(row.settled).label("settled"))
+            sa.select(*_columns())
             .join_from(ANNOTATION, RECORD, RECORD.c.id == ANNOTATION.c.record_id)
-            .where(ANNOTATION.c.id == _stood(connection, row), ANNOTATION.c.action == "confirm")
+            .where(ANNOTATION.c.id == stood, ANNOTATION.c.action == "confirm")
         )
-        kept += [_Row._make(found) for found in connection.execute(chosen)]
-    return kept
+        for found in connection.execute(chosen):
+            kept[record_id, annotator] = _Row._make(found)
+        late += kept.get((record_id, annotator)) != now
+    return list(kept.values()), late
 
 
-def _stood(connection: sa.Connection, row: _Row) -> int | None:
+def _later(connection: sa.Connection) -> Iterator[tuple[int, str, float]]:
+    """Records and annotators who did anything to them after they were first settled, and when that was."""
+    first = sa.select(ADJUDICATION.c.record_id, sa.func.min(ADJUDICATION.c.created).label("settled"))
+    by_people = first.where(ADJUDICATION.c.adjudicator != IMPORTED)
+    settled = by_people.group_by(ADJUDICATION.c.record_id).subquery()
+    chosen = (
+        sa.select(ANNOTATION.c.record_id, ANNOTATION.c.annotator, settled.c.settled)
+        .join(settled, settled.c.record_id == ANNOTATION.c.record_id)
+        .where(ANNOTATION.c.created > settled.c.settled, ANNOTATION.c.annotator != IMPORTED)
+    )
+    yield from map(tuple, connection.execute(chosen.distinct()))
+
+
+def _stood(connection: sa.Connection, record_id: int, annotator: str, settled: float) -> int | None:
     """The annotation that stood for this record and annotator when the record was settled; None: none."""
     columns = ANNOTATION.c["id", "action", "supersedes"]
     earlier = (
         sa.select(*columns)
-        .where(ANNOTATION.c.record_id == row.record_id, ANNOTATION.c.annotator == row.annotator)
-        .where(ANNOTATION.c.created <= row.settled)
+        .where(ANNOTATION.c.record_id == record_id, ANNOTATION.c.annotator == annotator)
+        .where(ANNOTATION.c.created <= settled)
     )
     last = connection.execute(earlier.order_by(ANNOTATION.c.id.desc()).limit(1)).one_or_none()
-    if last is None or last.action != "undo":
-        return None if last is None else int(last.id)
-    # an undo brings back what the undone one superseded
-    brought = sa.select(ANNOTATION.c.supersedes).where(ANNOTATION.c.id == last.supersedes)
-    back: int | None = connection.scalar(brought)
-    return back
+    return None if last is None else result_of(connection, last)
 
 
 def _columns() -> tuple[sa.ColumnElement[Any], ...]:
     return (
+        ANNOTATION.c.id,
         ANNOTATION.c.record_id,
         ANNOTATION.c.annotator,
-        ANNOTATION.c.created,
         RECORD.c.patient_id,
         (RECORD.c.caption != "").label("captioned"),
         # as text: few distinct ones among many rows, each decoded once
         sa.cast(ANNOTATION.c.labels, sa.Text).label("labels"),
-        sa.case((RECORD.c.review == "auto", sa.cast(RECORD.c.labels, sa.Text))).label("said"),
+        sa.case((TEXT_IS_KNOWN, sa.cast(RECORD.c.labels, sa.Text))).label("said"),
     )
 
 

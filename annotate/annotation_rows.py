@@ -21,6 +21,14 @@ def current_of(connection: sa.Connection, record_id: int, annotator: str) -> sa.
     return connection.execute(query.where(*mine)).first()
 
 
+def current_confirmations(*columns: sa.ColumnElement[Any]) -> sa.Select[*tuple[Any, ...]]:
+    """Selects columns of what annotators confirm now."""
+    query = sa.select(*columns).join_from(
+        ANNOTATION_CURRENT, ANNOTATION, ANNOTATION_CURRENT.c.annotation_id == ANNOTATION.c.id
+    )
+    return query.where(ANNOTATION_CURRENT.c.action == "confirm")
+
+
 def earlier_of(connection: sa.Connection, current: sa.Row[Any, Any, Any] | None) -> tuple[int, str] | None:
     """Id and action of what the current annotation came after; None: it was the first."""
     if current is None or current.supersedes is None:
@@ -48,13 +56,14 @@ def add_row(
     now: float,
 ) -> int:
     """Append a decision; its annotation_id."""
+    mentions = None if decision.mentions is None else [dict(mention) for mention in decision.mentions]
     row = ANNOTATION.insert().values(
         op_id=decision.op_id,
         record_id=decision.record_id,
         annotator=annotator,
         action=decision.action,
         labels=labels,
-        mentions=[dict(mention) for mention in decision.mentions],
+        mentions=mentions,
         boxes=[asdict(box) for box in decision.boxes],
         comment=decision.comment,
         flagged=decision.flagged,

@@ -44,7 +44,8 @@ class Decision:
     Attributes:
         op_id: made by the browser; the same one sent again is the same decision.
         labels: every cell by key, covid19 and the findings; may be empty for skip and undo.
-        mentions: the annotator's whole list (``MENTION_CELLS``); empty: she left the text's alone.
+        mentions: the annotator's whole list (``MENTION_CELLS``); empty: she deleted all; None: she left the
+            text's alone.
         base: what she saw as her own current decision on the record: its annotation_id; or the op_id of
             an earlier decision whose answer was still on its way; None: none.
         milliseconds: from the record on screen to the key; None: not measured.
@@ -54,7 +55,7 @@ class Decision:
     record_id: int
     action: Action
     labels: Mapping[str, str]
-    mentions: tuple[Mapping[str, Cell], ...] = ()
+    mentions: tuple[Mapping[str, Cell], ...] | None = None
     boxes: tuple[Box, ...] = ()
     comment: str = ""
     flagged: bool = False
@@ -77,9 +78,8 @@ def parse_decision(raw: object, findings: Sequence[str]) -> Decision:
     problems = list(_problems(raw, findings))
     if problems:
         raise StoreError("a decision cannot be taken: " + "; ".join(problems))
-    mentions = tuple(
-        {name: _cell(each, name) for name in MENTION_CELLS} for each in raw.get("mentions") or ()
-    )
+    listed = raw.get("mentions")
+    mentions = None if listed is None else tuple(map(_mention, listed))
     boxes = tuple(Box(**each) for each in raw.get("boxes") or ())
     given = {name: value for name, value in raw.items() if value is not None}
     return Decision(**{**given, "labels": raw.get("labels") or {}, "mentions": mentions, "boxes": boxes})
@@ -166,6 +166,10 @@ def _box_problems(box: Mapping[str, Any], findings: Sequence[str]) -> Iterator[s
         yield "its sides are pixels, 0 to 1,000,000"
     elif box["left"] >= box["right"] or box["top"] >= box["bottom"]:
         yield "left lies before right and top above bottom"
+
+
+def _mention(raw: Mapping[str, Any]) -> Mapping[str, Cell]:
+    return {name: _cell(raw, name) for name in MENTION_CELLS}
 
 
 def _cell(mention: Mapping[str, Any], name: str) -> Cell:

@@ -127,7 +127,7 @@ def _problem(
         return _STALE
     if decision.action == "undo" and current is None:
         return "there is nothing to undo on this record"
-    ends = [end for each in decision.mentions if isinstance(end := each.get("end"), int)]
+    ends = [end for each in decision.mentions or () if isinstance(end := each.get("end"), int)]
     if ends:
         length = sa.select(sa.func.length(RECORD.c.caption)).where(RECORD.c.id == decision.record_id)
         if max(ends) > (connection.scalar(length) or 0):

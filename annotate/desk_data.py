@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from annotate.app_settings import secret_of
 from annotate.desk_keys import KEY_ACTIONS
+from annotate.lexicon_versions import active_lexicon
 from annotate.people import role_of, settings
 from annotate.store import Store
 from annotate.tokens import issue_token
 from nlp.entries import Finding
-from nlp.lexicon import load_lexicon
 from nlp.page import COVID_CODE, COVID_COLOUR, NIGHT, PAPER, readable, tinted
 from nlp.schema import ASSERTIONS, COVID, STATE_CELL, STATES
 
@@ -36,6 +36,7 @@ def desk_data(store: Store, name: str, work: Work, *, base: str = "") -> dict[st
     """
     with store.read() as connection:
         role, own = role_of(connection, name), settings(connection, name)
+        lexicon = active_lexicon(connection, store.findings)
     return {
         "user": name,
         "role": role,
@@ -50,15 +51,15 @@ def desk_data(store: Store, name: str, work: Work, *, base: str = "") -> dict[st
         "states": list(STATES),
         "assertions": list(ASSERTIONS),
         "cells": dict(STATE_CELL),
-        "findings": list(_findings(store.findings)),
+        "findings": list(_findings(store.findings, lexicon.findings)),
         "covid": _look(COVID, "COVID-19", COVID_CODE, COVID_COLOUR),
     }
 
 
 @lru_cache(maxsize=8)
-def _findings(keys: tuple[str, ...]) -> tuple[dict[str, object], ...]:
+def _findings(keys: tuple[str, ...], findings: tuple[Finding, ...]) -> tuple[dict[str, object], ...]:
     """The findings of the database with what the lexicon says of them; a key it lost keeps its bare name."""
-    known = {finding.key: finding for finding in load_lexicon().findings}
+    known = {finding.key: finding for finding in findings}
     return tuple(_finding(key, known) for key in keys)
 
 

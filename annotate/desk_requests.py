@@ -23,6 +23,8 @@ from annotate.tokens import name_in_token
 from nlp.errors import StoreError
 
 MOST_BYTES = 4_000_000
+_MOST_READ = 64_000_000
+"""What is read, and not kept, of a larger request: a browser that is still sending would not see the answer."""
 
 Body = Mapping[str, Any]
 Work = Callable[[Store, str, Body], dict[str, object]]
@@ -95,11 +97,15 @@ async def _body(request: Request) -> dict[str, Any]:
     """The JSON object of a request; its size is checked while it comes in."""
     if request.method != "POST":
         return {}
-    content = bytearray()
+    content, size = bytearray(), 0
     async for part in request.stream():
-        content += part
-        if len(content) > MOST_BYTES:
-            raise RefusedError(413, f"a request holds at most {MOST_BYTES} bytes")
+        size += len(part)
+        if size <= MOST_BYTES:
+            content += part
+        elif size > _MOST_READ:
+            break
+    if size > MOST_BYTES:
+        raise RefusedError(413, f"a request holds at most {MOST_BYTES:,} bytes")
     try:
         body = json.loads(bytes(content))
     except (ValueError, RecursionError):

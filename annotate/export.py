@@ -135,6 +135,7 @@ def _command(options: argparse.Namespace) -> None:
     from annotate.export_data import read_data
     from annotate.export_files import Form
     from annotate.groups import read_pairs
+    from annotate.lexicon_versions import active_lexicon
     from annotate.store import DEFAULT_URL, open_store
     from nlp.lexicon import load_lexicon
 
@@ -146,8 +147,11 @@ def _command(options: argparse.Namespace) -> None:
         data = read_data(
             store, images=options.images, keep_together=pairs, reviewed_only=options.reviewed_only
         )
+        with store.read() as connection:
+            active = active_lexicon(connection, store.findings)
+    lexicon = load_lexicon(options.lexicon) if options.lexicon else active
     places = Places(options.output, options.mentions, options.manifest)
-    done = export(data, load_lexicon(options.lexicon), places, form, now=time.time())
+    done = export(data, lexicon, places, form, now=time.time())
     print("\n".join(_lines(data, done)))
 
 

@@ -45,9 +45,11 @@ Mention = dict[str, Any]
 
 @dataclass
 class _Drawn:
-    """Of one record: the newest list of mentions, how many lists there are, and boxes in their order."""
+    """Of one record: the newest list of mentions (None: nobody edited them), how many lists there are, and boxes
+    in their order.
+    """
 
-    newest: list[Mention] = field(default_factory=list)
+    newest: list[Mention] | None = None
     lists: int = 0
     boxes: dict[Box, None] = field(default_factory=dict)
 
@@ -64,7 +66,7 @@ def read_marks(connection: sa.Connection, images: Sequence[str]) -> Marks:
     for image in images:
         record = records[image]
         people = drawn.get(record.id, _Drawn())
-        mentions = people.newest or of_text.get(record.id, [])
+        mentions = of_text.get(record.id, []) if people.newest is None else people.newest
         rows.extend(_row(image, record.caption, mention) for mention in mentions)
         if people.boxes:
             boxes[image] = tuple(people.boxes)
@@ -80,7 +82,7 @@ def _drawn(connection: sa.Connection) -> dict[int, _Drawn]:
     found: dict[int, _Drawn] = defaultdict(_Drawn)
     for row in connection.execute(current.where(ANNOTATION.c.action == "confirm").order_by(ANNOTATION.c.id)):
         people = found[row.record_id]
-        if row.mentions:
+        if row.mentions is not None:
             people.newest, people.lists = [_completed(mention) for mention in row.mentions], people.lists + 1
         people.boxes |= {Box(**box): None for box in row.boxes}
     return dict(found)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from annotate.agreement_readings import Readings, read_readings
 from annotate.agreement_statistics import people_agreement
 from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT
+from annotate.verdicts import standing_verdicts
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,7 @@ def read_people(connection: sa.Connection, findings: Sequence[str]) -> People:
         ANNOTATION_CURRENT, ANNOTATION_CURRENT.c.annotation_id == ANNOTATION.c.id
     )
     confirmed = current.where(ANNOTATION.c.action == "confirm").group_by(ANNOTATION.c.annotator)
-    newest = sa.select(sa.func.max(ADJUDICATION.c.id)).group_by(ADJUDICATION.c.record_id)
-    settled = sa.select(ADJUDICATION.c.adjudicator, sa.func.count()).where(
-        ADJUDICATION.c.id.in_(newest), ADJUDICATION.c.withdrawn.is_(False)
-    )
+    settled = standing_verdicts(ADJUDICATION.c.adjudicator, sa.func.count())
     return People(
         annotators=_counted(connection, confirmed),
         adjudicators=_counted(connection, settled.group_by(ADJUDICATION.c.adjudicator)),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sa
 
+from annotate.annotation_rows import current_confirmations
 from annotate.reread import portions
 from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT, RECORD
+from annotate.verdicts import standing_verdicts
 
 Labels = Mapping[str, str]
 
@@ -37,13 +38,6 @@ class Judgement:
 NOBODY = Judgement()
 
 
-def own_judgements(connection: sa.Connection, annotator: str) -> dict[int, Judgement]:
-    """What one annotator says by record id: all that she may know of people before the others are done."""
-    readings = _confirmations(ANNOTATION.c.record_id, *ANNOTATION.c["labels", "flagged"])
-    rows = connection.execute(readings.where(ANNOTATION_CURRENT.c.annotator == annotator))
-    return {record: Judgement({annotator: labels}, None, flagged) for record, labels, flagged in rows}
-
-
 def judgements(connection: sa.Connection, ids: Sequence[int] | None = None) -> dict[int, Judgement]:
     """Judgements by record id; a record that nobody judged is not in it.
 
@@ -61,15 +55,15 @@ def judgements(connection: sa.Connection, ids: Sequence[int] | None = None) -> d
 def confirmed_ids(connection: sa.Connection) -> set[int]:
     """Records that a person has confirmed or adjudicated, here or in the table that was loaded."""
     loaded = sa.select(RECORD.c.id).where(RECORD.c.review != "auto")
-    confirmed = _confirmations(ANNOTATION_CURRENT.c.record_id)
-    settled = _settled(ADJUDICATION.c.record_id)
+    confirmed = current_confirmations(ANNOTATION_CURRENT.c.record_id)
+    settled = standing_verdicts(ADJUDICATION.c.record_id)
     return {record for query in (loaded, confirmed, settled) for record in connection.scalars(query)}
 
 
 def _judgements(connection: sa.Connection, ids: Sequence[int] | None) -> dict[int, Judgement]:
     current = ANNOTATION_CURRENT.c.record_id
-    readings = _confirmations(current, *ANNOTATION.c["annotator", "labels", "flagged"])
-    settled = _settled(*ADJUDICATION.c["record_id", "labels"])
+    readings = current_confirmations(current, *ANNOTATION.c["annotator", "labels", "flagged"])
+    settled = standing_verdicts(*ADJUDICATION.c["record_id", "labels"])
     if ids is not None:
         readings = readings.where(current.in_(ids))
         settled = settled.where(ADJUDICATION.c.record_id.in_(ids))
@@ -86,15 +80,3 @@ def _judgements(connection: sa.Connection, ids: Sequence[int] | None) -> dict[in
         record: Judgement(said.get(record, {}), final.get(record), record in flagged)
         for record in said.keys() | final.keys()
     }
-
-
-def _confirmations(*columns: sa.ColumnElement[Any]) -> sa.Select[*tuple[Any, ...]]:
-    query = sa.select(*columns).join_from(
-        ANNOTATION_CURRENT, ANNOTATION, ANNOTATION_CURRENT.c.annotation_id == ANNOTATION.c.id
-    )
-    return query.where(ANNOTATION.c.action == "confirm")
-
-
-def _settled(*columns: sa.ColumnElement[Any]) -> sa.Select[*tuple[Any, ...]]:
-    newest = sa.select(sa.func.max(ADJUDICATION.c.id)).group_by(ADJUDICATION.c.record_id)
-    return sa.select(*columns).where(ADJUDICATION.c.id.in_(newest), ~ADJUDICATION.c.withdrawn)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from annotate.decision_forms import Decision, parse_decision
+from annotate.label_studio import RECORD_FIELD
 from annotate.label_studio_records import Known, Records
 from annotate.label_studio_results import Said, finding_names, read_result
 from annotate.people import check_name
@@ -65,9 +66,9 @@ def decide(
             )
         else:
             for each in done:
-                _decide_one(
-                    f"{where}, annotation {each.get('id')}", each, known, records, findings, annotator, found
-                )
+                place = f"{where}, annotation {each.get('id')}"
+                ours = RECORD_FIELD in task["data"]
+                _decide_one(place, each, known, records, findings, annotator, found, ours=ours)
     return found
 
 
@@ -83,6 +84,8 @@ def _decide_one(
     findings: Sequence[Finding],
     annotator: str | None,
     found: Decided,
+    *,
+    ours: bool,
 ) -> None:
     size_of = partial(records.size_of, known)
     said = read_result(annotation.get("result"), finding_names(findings), known.caption, size_of)
@@ -92,7 +95,7 @@ def _decide_one(
         keys = [finding.key for finding in findings]
         try:
             check_name(name)
-            decision = parse_decision(_raw(annotation, known, name, said, keys), keys)
+            decision = parse_decision(_raw(annotation, known, name, said, keys, ours=ours), keys)
             found.jobs.append(Job(where, name, decision))
         except StoreError as error:
             problems = [str(error)]
@@ -100,10 +103,20 @@ def _decide_one(
 
 
 def _raw(
-    annotation: Mapping[str, Any], known: Known, name: str, said: Said, findings: Sequence[str]
+    annotation: Mapping[str, Any],
+    known: Known,
+    name: str,
+    said: Said,
+    findings: Sequence[str],
+    *,
+    ours: bool,
 ) -> dict[str, Any]:
-    """The decision as a browser would send it; its op_id follows from what it says, so that it is saved once."""
-    mentions = known.mentions_of(said.mentions)
+    """The decision as a browser would send it; its op_id follows from what it says, so that it is saved once.
+
+    Args:
+        ours: the task was exported here, with its mentions.
+    """
+    mentions = known.mentions_of(said.mentions, shown=ours)
     raw = {
         "action": "confirm",
         "labels": {COVID: known.labels[COVID], **dict.fromkeys(findings, ""), **said.labels},

@@ -37,12 +37,16 @@ class Known:
     labels: Mapping[str, str]
     mentions: Sequence[Mapping[str, Any]]
 
-    def mentions_of(self, spans: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Spans as the record's mentions; those that the text gave keep their reason. Empty: nothing was changed."""
+    def mentions_of(self, spans: Sequence[Mapping[str, Any]], *, shown: bool) -> list[dict[str, Any]] | None:
+        """Spans as the record's mentions; those that the text gave keep their reason. None: nothing was changed.
+
+        Args:
+            shown: the task held the record's mentions; else no span means that nobody was asked for any.
+        """
         given = {tuple(mention[name] for name in _SPAN): mention for mention in self.mentions}
         keys = [tuple(span[name] for name in _SPAN) for span in spans]
-        if set(keys) == set(given):
-            return []
+        if set(keys) == set(given) or not (keys or shown):
+            return None
         return [dict(given.get(key, span)) for key, span in zip(keys, spans, strict=True)]
 
 

@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -96,6 +96,14 @@ def active_version(connection: sa.Connection) -> Version:
     return own_version() if name is None else find_version(connection, name)
 
 
+def active_lexicon(connection: sa.Connection, findings: tuple[str, ...]) -> Lexicon:
+    """The lexicon that labels are made with: its names, colours and definitions are what people see."""
+    version = active_version(connection)
+    if version.version == own_version().version:
+        return load_lexicon()
+    return _loaded(tuple(sorted(version.files.items())), findings)
+
+
 def find_version(connection: sa.Connection, name: str) -> Version:
     """One version by its hash.
 
@@ -147,6 +155,11 @@ def as_zip(files: Files) -> bytes:
         for name in FILES:
             archive.writestr(zipfile.ZipInfo(f"lexicon/{name}", _ZIP_TIME), files[name])
     return target.getvalue()
+
+
+@lru_cache(maxsize=4)
+def _loaded(files: tuple[tuple[str, str], ...], findings: tuple[str, ...]) -> Lexicon:
+    return load_files(dict(files), findings)
 
 
 def _insert(connection: sa.Connection, version: Version, now: float) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from annotate.events import log_all
 from annotate.load_images import figures
 from annotate.store_tables import ADJUDICATION, ANNOTATION_CURRENT, META, RECORD, WORK
-from nlp.schema import COVID
+from nlp.schema import COVID, STATE_CELL, record_state
 
 ACTOR = "annotate.load"
 
@@ -50,21 +50,23 @@ def write_records(
     findings: Sequence[str],
     *,
     now: float,
+    states: Mapping[str, Mapping[str, str]] | None = None,
     from_table: bool = True,
 ) -> Changes:
     """Insert new records and change those that differ.
 
-    Labels that people confirmed before (``review`` in the table) never replace what the text says; see
-    ``annotate.load_reviews``.
+    Labels that people confirmed before (``review`` in the table) never stand for what the text says, so that who
+    reads a record next does not see them; see ``annotate.load_reviews``.
 
     Args:
         table: rows of the contract, images unique.
         files: image to file, as far as known.
+        states: what the mentions of reviewed rows say: image → finding → state; None: there are no mentions.
     """
     changes = Changes()
     names = frozenset(table["image"])
     for place in range(0, len(table), _CHUNK):
-        rows = list(_rows(table.iloc[place : place + _CHUNK], files, findings, from_table))
+        rows = list(_rows(table.iloc[place : place + _CHUNK], files, findings, states, from_table))
         known = _known(connection, rows, names)
         fresh = [row for row in rows if row["image"] not in known]
         _insert(connection, fresh, changes)
@@ -76,16 +78,35 @@ def write_records(
 
 
 def _rows(
-    table: pd.DataFrame, files: Mapping[str, str], findings: Sequence[str], from_table: bool
+    table: pd.DataFrame,
+    files: Mapping[str, str],
+    findings: Sequence[str],
+    states: Mapping[str, Mapping[str, str]] | None,
+    from_table: bool,
 ) -> Iterator[dict[str, Any]]:
     for row, figure in zip(table.to_dict("records"), figures(table["image"].tolist()), strict=True):
         yield {
             **{name: row[name] for name in ("image", "review", "lexicon_version", *_TEXT)},
             "file": files.get(row["image"]),
             "figure": figure,
-            "labels": {key: row[key] for key in (COVID, *findings)},
+            "labels": _labels_of_text(row, findings, states),
             "from_table": from_table,
+            "unread": row["review"] != "auto" and states is None,
         }
+
+
+def _labels_of_text(
+    row: Mapping[str, Any], findings: Sequence[str], states: Mapping[str, Mapping[str, str]] | None
+) -> dict[str, str]:
+    """What the text says: the row of the table, or the mentions where people reviewed it; blank where unknown.
+
+    covid19 is the table's: it mostly comes from a column of the input, and no text may say it.
+    """
+    if row["review"] == "auto":
+        return {key: row[key] for key in (COVID, *findings)}
+    said = (states or {}).get(row["image"], {})
+    cells = {key: STATE_CELL[record_state([said.get(key, "")])] for key in findings}
+    return {COVID: row[COVID], **cells}
 
 
 def _known(
@@ -107,7 +128,9 @@ def _known(
 def _insert(connection: sa.Connection, rows: Sequence[dict[str, Any]], changes: Changes) -> None:
     if not rows:
         return
-    connection.execute(RECORD.insert(), rows)
+    connection.execute(
+        RECORD.insert(), [{name: row[name] for name in row if name != "unread"} for row in rows]
+    )
     names = [row["image"] for row in rows]
     made = connection.execute(sa.select(RECORD.c.image, RECORD.c.id).where(RECORD.c.image.in_(names)))
     ids = dict(made.all())
@@ -144,7 +167,9 @@ def _differing(row: Mapping[str, Any], record: _Known) -> dict[str, Any]:
     if row["file"] is not None:
         names.append("file")
     if row["review"] == "auto" or record["review"] != "auto":
-        names += ["labels", "review", "lexicon_version"]
+        names += ["review", "lexicon_version"]
+        # what is known of the text stays, unless it is another text
+        names += [] if row["unread"] and row["caption"] == record["caption"] else ["labels"]
     return {name: row[name] for name in names if row[name] != record[name]}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from annotate.store_tables import MENTION
 from nlp.errors import ContractError
-from nlp.schema import COVID, MENTION_COLUMNS
+from nlp.schema import COVID, MENTION_COLUMNS, record_state
 from nlp.tables import open_table, read_rows
 
 _NAMES = tuple(column.name for column in MENTION_COLUMNS)
@@ -33,11 +33,13 @@ class MentionDigests:
         digests: of the mentions of an image, whatever their order.
         counts: how many it has.
         strangers: images that the labels table does not have; their mentions are left out.
+        states: state of each finding that is mentioned, of the images for which they were asked.
     """
 
     digests: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     strangers: set[str] = field(default_factory=set)
+    states: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def of(self, image: str) -> str:
         """The digest as the store keeps it; of an image without mentions, too."""
@@ -45,9 +47,17 @@ class MentionDigests:
 
 
 def digest_mentions(
-    path: Path, captions: Mapping[str, str], findings: Sequence[str], encoding: str | None = None
+    path: Path,
+    captions: Mapping[str, str],
+    findings: Sequence[str],
+    encoding: str | None = None,
+    *,
+    states_of: Collection[str] = (),
 ) -> MentionDigests:
     """Check every row against the contract and its caption, and digest the mentions of each image.
+
+    Args:
+        states_of: images whose states are wanted.
 
     Raises:
         InputError: the file cannot be read.
@@ -68,6 +78,9 @@ def digest_mentions(
         digest = blake2b("\x1f".join(row.values()).encode(), digest_size=8).digest()
         found.digests[image] = (found.digests[image] + int.from_bytes(digest)) % 2**64
         found.counts[image] += 1
+        if image in states_of:
+            said = found.states[image]
+            said[row["finding"]] = record_state([row["assertion"], said.get(row["finding"], "")])
     if problems:
         more = [f"... and {len(problems) - _LISTED:,} more"] if len(problems) > _LISTED else []
         heading = f"{path} breaks the contract in {len(problems):,} rows:"

@@ -20,6 +20,7 @@ from annotate.people import IMPORTED
 from annotate.seats import lock, recount
 from annotate.settled import readings, settle, settlements
 from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT, ASSIGNMENT, WORK
+from annotate.verdicts import newest_verdicts, standing_verdicts
 from nlp.schema import COVID
 
 _CHUNK = 400
@@ -73,7 +74,7 @@ def _import(
     new = []
     for row in rows:
         said, verdict = read.get(row.record_id, {}), settled.get(row.record_id)
-        held, review = settle({}, "auto", list(said.values()), verdict, findings)
+        held, review = settle({}, list(said.values()), verdict, findings)
         if review != "auto" and held == row.labels and (review == "adjudicated" or row.review == "confirmed"):
             continue
         if set(said) - {IMPORTED} or authors.get(row.record_id, IMPORTED) != IMPORTED:
@@ -92,8 +93,7 @@ def _insert(connection: sa.Connection, rows: Sequence[_Row], now: float) -> None
     own = ANNOTATION_CURRENT.c.annotator == IMPORTED, ANNOTATION_CURRENT.c.record_id.in_(ids)
     query = sa.select(ANNOTATION_CURRENT.c.record_id, ANNOTATION_CURRENT.c.annotation_id).where(*own)
     before = dict(connection.execute(query).all())
-    newest = sa.select(ADJUDICATION.c.record_id, sa.func.max(ADJUDICATION.c.id))
-    newest = newest.where(ADJUDICATION.c.record_id.in_(ids)).group_by(ADJUDICATION.c.record_id)
+    newest = newest_verdicts(ADJUDICATION.c.record_id, sa.func.max(ADJUDICATION.c.id), record_ids=ids)
     settled = dict(connection.execute(newest).all())
     confirmed = [row for row in rows if row.review == "confirmed"]
     annotations = [_annotation(row, before.get(row.record_id), now) for row in confirmed]
@@ -111,7 +111,7 @@ def _insert(connection: sa.Connection, rows: Sequence[_Row], now: float) -> None
 
 
 def _annotation(row: _Row, supersedes: int | None, now: float) -> dict[str, Any]:
-    blank: dict[str, Any] = {"mentions": [], "boxes": [], "action": "confirm", "annotator": IMPORTED}
+    blank: dict[str, Any] = {"mentions": None, "boxes": [], "action": "confirm", "annotator": IMPORTED}
     return {
         **blank,
         "op_id": _op_id(row, supersedes),
@@ -161,8 +161,5 @@ def _seat(connection: sa.Connection, ids: Sequence[int]) -> None:
 
 def _adjudicators(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     """Who settled each record last, and did not withdraw it."""
-    newest = sa.select(sa.func.max(ADJUDICATION.c.id)).where(ADJUDICATION.c.record_id.in_(ids))
-    newest = newest.group_by(ADJUDICATION.c.record_id)
-    query = sa.select(ADJUDICATION.c.record_id, ADJUDICATION.c.adjudicator)
-    rows = connection.execute(query.where(ADJUDICATION.c.id.in_(newest), ~ADJUDICATION.c.withdrawn))
-    return dict(rows.all())
+    chosen = standing_verdicts(*ADJUDICATION.c["record_id", "adjudicator"], record_ids=ids)
+    return dict(connection.execute(chosen).all())

@@ -59,7 +59,8 @@ def read_source(asked: Asked, findings: Sequence[str], tell: Callable[[str], Non
     if asked.mentions is not None:
         tell(f"reading {asked.mentions}")
         captions = dict(zip(table["image"], table["caption"], strict=True))
-        digests = digest_mentions(asked.mentions, captions, findings, asked.encoding)
+        reviewed = set(table["image"][table["review"] != "auto"])
+        digests = digest_mentions(asked.mentions, captions, findings, asked.encoding, states_of=reviewed)
     if asked.predictions is not None:
         predictions = read_table(asked.predictions)
     return Source(asked, table, files, digests, predictions)

@@ -65,7 +65,8 @@ def write_source(
     Raises:
         ContractError: patients in two sets, or predictions that cannot be used.
     """
-    records = write_records(connection, source.table, source.files, findings, now=now)
+    states = None if source.digests is None else source.digests.states
+    records = write_records(connection, source.table, source.files, findings, states=states, now=now)
     from_folder = _write_folder(connection, source, findings, now)
     mentions = _write_mentions(connection, source, records)
     touched = {*records.new, *records.relabelled, *records.changed, *from_folder.new, *from_folder.changed}

@@ -73,6 +73,8 @@ def set_role(
     Raises:
         StoreError: the actor may not, nobody has that name, no such role, or the last adjudicator would go.
     """
+    # two who take each other's role at once: the second waits here, and then sees the first
+    connection.execute(sa.select(USER.c.name).order_by(USER.c.name).with_for_update()).close()
     require_role(connection, actor, "adjudicator")
     _check_role(role)
     old = role_of(connection, name)
@@ -123,6 +125,17 @@ def save_settings(connection: sa.Connection, name: str, values: Mapping[str, Any
     if len(json.dumps(values)) > _LONGEST_SETTINGS:
         raise StoreError(f"settings are too long: at most {_LONGEST_SETTINGS:,} characters")
     connection.execute(USER.update().where(USER.c.name == name).values(settings=dict(values)))
+
+
+def name_of_claims(claims: Mapping[str, Any]) -> str:
+    """Who an OIDC provider says is there: an address says more than a number, but only one that is verified is hers.
+
+    >>> name_of_claims({"sub": "248289", "email": "anna@example.org", "email_verified": False})
+    '248289'
+    """
+    if claims.get("email") and claims.get("email_verified") is not False:
+        return str(claims["email"])
+    return str(claims["sub"])
 
 
 def check_name(name: str) -> None:

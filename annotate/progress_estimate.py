@@ -14,6 +14,7 @@ FEWEST_DECISIONS = 20
 _DAYS = 7  # active days that count for the pace
 _FEWEST_DAYS = 3
 _QUARTILES = (25, 75)
+_QUARTER = 900  # seconds
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ def estimate(
 
 def local_days(times: Floats, zone: tzinfo | None) -> list[date]:
     """The day of each time, where the zone is."""
-    return [datetime.fromtimestamp(time, zone).date() for time in times]
+    # days begin at a quarter of an hour of every zone, so that few times are looked up
+    quarters, which = np.unique(times // _QUARTER, return_inverse=True)
+    days = [datetime.fromtimestamp(quarter * _QUARTER, zone).date() for quarter in quarters]
+    return [days[place] for place in which.tolist()]
 
 
 def _dates(times: Floats, left: int, now: float, zone: tzinfo | None) -> tuple[tuple[date, date] | None, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -15,7 +13,7 @@ import sqlalchemy as sa
 from annotate.adjudication_cases import queue, settled_ids
 from annotate.people import IMPORTED
 from annotate.progress_estimate import Estimate, estimate, local_days
-from annotate.progress_rows import decisions, labels, leases, totals
+from annotate.progress_rows import Confirmed, decisions, labels, leases, totals
 from nlp.schema import COVID
 
 FEWEST_GAPS = 5
@@ -96,7 +94,8 @@ def progress_report(
         now: Unix time in seconds.
         zone: where a day ends; by default that of this computer.
     """
-    decided, read, held = decisions(connection), labels(connection), leases(connection, now)
+    keys = (*findings, COVID)
+    decided, read, held = decisions(connection), labels(connection, keys), leases(connection, now)
     names = sorted({*decided["annotator"], *held} - {IMPORTED})
     confirmed = decided[decided["action"] == "confirm"]
     total = totals(connection)
@@ -105,7 +104,7 @@ def progress_report(
         to_settle=len(queue(connection)),
         settled=len(list(connection.scalars(settled_ids()))),
         annotators=tuple(_annotator(name, decided, read, held) for name in names),
-        findings=_counts(read, (*findings, COVID)),
+        findings=_counts(read, keys),
         days=_days(confirmed, zone),
         estimate=estimate(
             confirmed["created"].to_numpy(),
@@ -118,11 +117,11 @@ def progress_report(
 
 
 def _annotator(
-    name: str, decided: pd.DataFrame, read: pd.DataFrame, held: dict[str, tuple[int, int]]
+    name: str, decided: pd.DataFrame, read: Confirmed, held: dict[str, tuple[int, int]]
 ) -> AnnotatorProgress:
     mine = decided[decided["annotator"] == name]
     confirmed, stand = mine[mine["action"] == "confirm"], mine[mine["stands"]]
-    told = read[(read["annotator"] == name) & read["captioned"]]
+    changed = read.changed[(read.annotator == name) & read.captioned]
     worked = float(mine["gap"].sum())
     gaps = int(confirmed["gap"].notna().sum())
     return AnnotatorProgress(
@@ -133,9 +132,7 @@ def _annotator(
         flagged=int(stand["flagged"].sum()),
         per_hour=gaps / worked * 3600 if gaps >= FEWEST_GAPS and worked else None,
         seconds=_number(confirmed["milliseconds"].median() / 1000),
-        corrected=_number(told["number"][told["changed"]].sum() / told["number"].sum())
-        if len(told)
-        else None,
+        corrected=float(changed.mean()) if len(changed) else None,
         held=held.get(name, (0, 0))[0],
         expired=held.get(name, (0, 0))[1],
         last=_number(mine["created"].max()),
@@ -146,12 +143,9 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _counts(read: pd.DataFrame, keys: Sequence[str]) -> tuple[FindingCount, ...]:
-    counted: Counter[tuple[str, str]] = Counter()
-    for row in read.itertuples(index=False):
-        cells = json.loads(row.labels)
-        counted.update({(key, cells.get(key, "")): row.number for key in keys})
-    return tuple(FindingCount(key, *(counted[key, cell] for cell in ("1", "0", "-1", ""))) for key in keys)
+def _counts(read: Confirmed, keys: Sequence[str]) -> tuple[FindingCount, ...]:
+    # the order of CELL_VALUES is that of the fields
+    return tuple(FindingCount(key, *counts) for key, counts in zip(keys, read.cells.tolist(), strict=True))
 
 
 def _days(confirmed: pd.DataFrame, zone: tzinfo | None) -> pd.DataFrame:

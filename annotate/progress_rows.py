@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
-from annotate.adjudication_cases import filled
+from annotate.columns import ABSENT, BLANK, CELLS, as_text, columns, label_codes
 from annotate.people import IMPORTED
 from annotate.store_tables import ANNOTATION, ANNOTATION_CURRENT, ASSIGNMENT, RECORD, WORK
+from nlp.schema import COVID
 
 LONGEST_PAUSE = 300.0
 """Seconds; a longer gap between two decisions is no work."""
@@ -52,31 +54,54 @@ def decisions(connection: sa.Connection) -> pd.DataFrame:
         .where(ANNOTATION.c.annotator != IMPORTED)
         .order_by(ANNOTATION.c.created, ANNOTATION.c.id)
     )
-    table = _frame(connection, chosen, [*names, "stands"])
+    found = columns(connection, chosen)
+    table = pd.DataFrame(dict(zip([*names, "stands"], found, strict=True)))
     table = table.astype({"created": float, "milliseconds": float, "flagged": bool, "stands": bool})
     gaps = table.groupby("annotator")["created"].diff()
     return table.assign(gap=gaps.where(gaps <= LONGEST_PAUSE))
 
 
-def labels(connection: sa.Connection) -> pd.DataFrame:
-    """Confirmations that stand, counted: annotator, captioned, labels and said (the text's) as JSON, number.
+@dataclass(frozen=True, eq=False)
+class Confirmed:
+    """Confirmations that stand, n of them.
 
-    Where the table that was loaded brought labels of people, nobody knows what the text says: not ``captioned``.
+    Attributes:
+        annotator: (n,).
+        captioned: (n,); its record has a caption, and labels that were read in it. Where the table that was loaded
+            brought labels of people, nobody knows what the text says.
+        changed: (n,); what is confirmed is not what the text says.
+        cells: (n_keys, 4), how many say each of ``CELL_VALUES``.
     """
-    labels, said = sa.cast(ANNOTATION.c.labels, sa.Text), sa.cast(RECORD.c.labels, sa.Text)
-    captioned = sa.and_(RECORD.c.caption != "", RECORD.c.review == "auto").label("captioned")
-    columns = (ANNOTATION.c.annotator, captioned, labels, said)
+
+    annotator: NDArray[np.object_]
+    captioned: NDArray[np.bool_]
+    changed: NDArray[np.bool_]
+    cells: NDArray[np.int64]
+
+
+def labels(connection: sa.Connection, keys: Sequence[str]) -> Confirmed:
+    """What the confirmations that stand say of some findings and covid19."""
+    captioned = sa.and_(RECORD.c.caption != "", RECORD.c.review == "auto")
+    said = sa.case((captioned, as_text(RECORD.c.labels)))
     chosen = (
-        sa.select(*columns, sa.func.count())
+        sa.select(ANNOTATION_CURRENT.c.annotator, as_text(ANNOTATION.c.labels), said)
         .join_from(ANNOTATION_CURRENT, ANNOTATION, ANNOTATION.c.id == ANNOTATION_CURRENT.c.annotation_id)
-        .join(RECORD, RECORD.c.id == ANNOTATION.c.record_id)
-        .where(ANNOTATION.c.action == "confirm")
-        .group_by(*columns)
+        .join(RECORD, RECORD.c.id == ANNOTATION_CURRENT.c.record_id)
+        .where(ANNOTATION_CURRENT.c.action == "confirm")
     )
-    names = ["annotator", "captioned", "labels", "said", "number"]
-    table = _frame(connection, chosen, names)
-    same = [json.loads(row.labels) == filled(json.loads(row.said)) for row in table.itertuples(index=False)]
-    return table.astype({"captioned": bool, "number": int}).assign(changed=[not each for each in same])
+    names, confirmed, texts = columns(connection, chosen)
+    read, text = label_codes(confirmed, keys), label_codes(texts, keys)
+    findings = [place for place, key in enumerate(keys) if key != COVID]
+    text[:, findings] = np.where(
+        text[:, findings] == BLANK, ABSENT, text[:, findings]
+    )  # as who confirms says
+    counted = [np.bincount(read[:, place], minlength=len(CELLS)) for place in range(len(keys))]
+    return Confirmed(
+        np.array(names, object),
+        np.array([text is not None for text in texts], bool),
+        (read != text).any(axis=1),
+        np.array(counted),
+    )
 
 
 def leases(connection: sa.Connection, now: float) -> dict[str, tuple[int, int]]:
@@ -85,8 +110,3 @@ def leases(connection: sa.Connection, now: float) -> dict[str, tuple[int, int]]:
     chosen = sa.select(ASSIGNMENT.c.annotator, sa.func.count(), sa.func.sum(over))
     rows = connection.execute(chosen.where(~ASSIGNMENT.c.done).group_by(ASSIGNMENT.c.annotator))
     return {name: (int(count) - int(ended), int(ended)) for name, count, ended in rows}
-
-
-def _frame(connection: sa.Connection, chosen: sa.Select[Any], names: Sequence[str]) -> pd.DataFrame:
-    rows = map(tuple, connection.execute(chosen))  # pandas takes long over the database's own rows
-    return pd.DataFrame(list(rows), columns=list(names))

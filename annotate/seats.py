@@ -1,5 +1,7 @@
 """Seats of a record: each annotator who holds or has decided it takes one, until its overlap is full.
 
+A record that was adjudicated has no open seats: nobody else needs to read it, until the verdict is withdrawn.
+
 Whoever changes seats locks the record's row of ``work`` first (on SQLite a writer is alone anyway), so that
 seats, opinions and what ``work`` says of them always agree.
 """
@@ -11,7 +13,8 @@ from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
-from annotate.store_tables import ANNOTATION_CURRENT, ASSIGNMENT, WORK
+from annotate.store_tables import ADJUDICATION, ANNOTATION_CURRENT, ASSIGNMENT, WORK
+from annotate.verdicts import standing_verdicts
 
 LEASE_SECONDS = 900.0
 _SEAT: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
@@ -46,6 +49,14 @@ def leave(connection: sa.Connection, record_id: int, annotator: str) -> None:
     connection.execute(ASSIGNMENT.delete().where(mine))
 
 
+def open_seats(
+    overlap: sa.ColumnElement[int], taken: sa.ColumnElement[int], settled: sa.ColumnElement[bool]
+) -> sa.ColumnElement[int]:
+    """How many seats are open, by how many there shall be, those taken, and whether a verdict stands."""
+    left = overlap - taken
+    return sa.case((sa.and_(left > 0, ~settled), left), else_=0)
+
+
 def recount(connection: sa.Connection, record_ids: Sequence[int]) -> None:
     """Bring ``work`` in line with the seats and opinions of records that are locked."""
     seats = sa.select(ASSIGNMENT.c.record_id, ASSIGNMENT.c.annotator, _SEAT, ASSIGNMENT.c.done)
@@ -60,14 +71,24 @@ def recount(connection: sa.Connection, record_ids: Sequence[int]) -> None:
         closed_to[record].add(annotator)
         taken[record] += seat
         done[record] += bool(is_done)
+    settled = set(connection.scalars(standing_verdicts(ADJUDICATION.c.record_id, record_ids=record_ids)))
     rows = [
-        {"id": record, "group": group(closed_to[record]), "taken": taken[record], "has": done[record]}
+        {
+            "id": record,
+            "group": group(closed_to[record]),
+            "taken": taken[record],
+            "has": done[record],
+            "settled": record in settled,
+        }
         for record in record_ids
     ]
-    left = WORK.c.overlap - sa.bindparam("taken", type_=sa.Integer)
     change = WORK.update().where(WORK.c.record_id == sa.bindparam("id"))
     change = change.values(
-        open=sa.case((left > 0, left), else_=0),
+        open=open_seats(
+            WORK.c.overlap,
+            sa.bindparam("taken", type_=sa.Integer),
+            sa.bindparam("settled", type_=sa.Boolean),
+        ),
         done=sa.bindparam("has", type_=sa.Integer),
         closed_to=sa.bindparam("group"),
     )

@@ -6,14 +6,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from annotate.annotation_rows import current_confirmations
+from annotate.columns import CELLS, UNCERTAIN, as_text, columns, label_codes
+from annotate.people_columns import people_columns, verdicts
 from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT, RECORD, SPLIT
+from annotate.verdicts import standing_verdicts
 from nlp.schema import COVID, label_columns
 
 UNSETTLED = "-1"
-_CHUNK = 5_000
 Cells = Mapping[str, str]
 
 
@@ -23,7 +27,7 @@ class Settled:
 
     Attributes:
         table: the columns of the contract, one row per record by image; every cell is text. ``review``
-            is adjudicated, confirmed or as loaded; ``split`` is that of the patient.
+            is adjudicated, confirmed or auto; ``split`` is that of the patient.
         unsettled: cells on which annotators disagree and nobody settled: columns image, finding, readings
             (the cells, joined by ``|``). They stand as ``-1`` in the table.
         annotators: how many confirmed each record, by image; shape (n_records,).
@@ -36,32 +40,45 @@ class Settled:
 
 def settled_labels(connection: sa.Connection, findings: Sequence[str]) -> Settled:
     """The labels of every record, sorted by image; an unsettled cell is ``-1``."""
-    adjudications, confirmations = settlements(connection), readings(connection)
+    names, keys = [column.name for column in label_columns(findings)], (COVID, *findings)
+    kept = [name for name in names if name not in (*keys, "split")]
+    query = sa.select(RECORD.c.id, as_text(RECORD.c.labels), *(RECORD.c[name] for name in kept)).order_by(
+        RECORD.c.image
+    )
+    ids, labels, *rest = columns(connection, query)
+    table = pd.DataFrame(dict(zip(kept, rest, strict=True)), dtype=object)
+    codes, number, place_of = label_codes(labels, keys), np.zeros(len(ids), int), pd.Index(ids)
+    people, (judged, verdict) = people_columns(connection, keys), verdicts(connection, keys)
+    read, settled = place_of.get_indexer(people.record_ids), place_of.get_indexer(judged)
+    number[read] = people.counts
+    differing = people.differing()
+    codes[read] = np.where(differing, UNCERTAIN, people.codes[people.starts])
+    codes[settled] = verdict
+    table["review"] = "auto"  # labels of people that were loaded are readings and verdicts, too
+    table.loc[read, "review"], table.loc[settled, "review"] = "confirmed", "adjudicated"
     splits = dict(connection.execute(sa.select(SPLIT.c.patient_id, SPLIT.c.split)).all())
-    rows, unsettled = [], []
-    query = sa.select(RECORD).order_by(RECORD.c.image).execution_options(yield_per=_CHUNK)
-    for record in connection.execute(query).mappings():
-        read = list(confirmations.get(record["id"], {}).values())
-        settled = adjudications.get(record["id"])
-        cells, review = settle(record["labels"], record["review"], read, settled, findings)
-        split = splits.get(record["patient_id"], "")
-        rows.append({**record, **cells, "review": review, "split": split, "annotators": len(read)})
-        if settled is None:
-            unsettled += [(record["image"], key, "|".join(said)) for key, said in _open_cells(read, findings)]
-    names = [column.name for column in label_columns(findings)]
-    table = pd.DataFrame(rows, columns=[*names, "annotators"], dtype=object)
-    counts = pd.Series(table.pop("annotators").to_numpy(dtype=int), index=table["image"], name="annotators")
-    disputed = pd.DataFrame(unsettled, columns=["image", "finding", "readings"], dtype=object)
-    return Settled(table, disputed, counts)
+    table["split"] = [splits.get(patient, "") for patient in table["patient_id"]]
+    table = table.assign(**{key: CELLS[codes[:, place]] for place, key in enumerate(keys)})
+    differing[np.isin(people.record_ids, judged)] = False
+    rows, cells = np.nonzero(differing)
+    order = np.lexsort((cells, read[rows]))
+    rows, cells = rows[order], cells[order]
+    unsettled = {
+        "image": table["image"].to_numpy()[read[rows]],
+        "finding": np.array(keys, object)[cells],
+        "readings": people.joined(rows, cells),
+    }
+    counts = pd.Series(number, index=table["image"], name="annotators")
+    return Settled(table[names].astype(object), pd.DataFrame(unsettled, dtype=object), counts)
 
 
 def settle(
-    loaded: Cells, review: str, read: Sequence[Cells], settled: Cells | None, findings: Sequence[str]
+    loaded: Cells, read: Sequence[Cells], settled: Cells | None, findings: Sequence[str]
 ) -> tuple[dict[str, str], str]:
     """The cells of one record and its review.
 
     Args:
-        loaded: the cells as loaded, and ``review`` with them.
+        loaded: the cells of the text, as loaded.
         read: cells that annotators confirmed.
         settled: cells of the adjudicator, or None.
     """
@@ -69,7 +86,7 @@ def settle(
     if settled is not None:
         return {key: settled.get(key, "") for key in keys}, "adjudicated"
     if not read:
-        return {key: loaded.get(key, "") for key in keys}, review
+        return {key: loaded.get(key, "") for key in keys}, "auto"
     said = {key: {cells.get(key, "") for cells in read} for key in keys}
     return {key: said[key].pop() if len(said[key]) == 1 else UNSETTLED for key in keys}, "confirmed"
 
@@ -79,10 +96,8 @@ def readings(
 ) -> dict[int, dict[str, Cells]]:
     """What annotators confirm now: record_id → annotator → cells. None: of all records."""
     current = ANNOTATION_CURRENT.c
-    query = sa.select(current.record_id, current.annotator, ANNOTATION.c.labels).join_from(
-        ANNOTATION_CURRENT, ANNOTATION, current.annotation_id == ANNOTATION.c.id
-    )
-    query = query.where(current.action == "confirm").order_by(current.record_id, current.annotator)
+    query = current_confirmations(current.record_id, current.annotator, ANNOTATION.c.labels)
+    query = query.order_by(current.record_id, current.annotator)
     if record_ids is not None:
         query = query.where(current.record_id.in_(record_ids))
     found: dict[int, dict[str, Cells]] = defaultdict(dict)
@@ -93,14 +108,5 @@ def readings(
 
 def settlements(connection: sa.Connection, record_ids: Sequence[int] | None = None) -> dict[int, Cells]:
     """What adjudicators settled and did not withdraw: record_id → cells. None: of all records."""
-    newest = sa.select(sa.func.max(ADJUDICATION.c.id)).group_by(ADJUDICATION.c.record_id)
-    if record_ids is not None:
-        newest = newest.where(ADJUDICATION.c.record_id.in_(record_ids))
-    query = sa.select(ADJUDICATION.c.record_id, ADJUDICATION.c.labels)
-    rows = connection.execute(query.where(ADJUDICATION.c.id.in_(newest), ~ADJUDICATION.c.withdrawn))
-    return dict(rows.all())
-
-
-def _open_cells(read: Sequence[Cells], findings: Sequence[str]) -> list[tuple[str, list[str]]]:
-    said = ((key, [cells.get(key, "") for cells in read]) for key in (COVID, *findings))
-    return [(key, cells) for key, cells in said if len(set(cells)) > 1]
+    chosen = standing_verdicts(*ADJUDICATION.c["record_id", "labels"], record_ids=record_ids)
+    return dict(connection.execute(chosen).all())

@@ -77,9 +77,14 @@ RECORD = _table(
     _text("lexicon_version"),
     sa.Column("from_table", sa.Boolean, nullable=False, server_default=sa.true()),  # else from the folder
     _text("mentions_digest"),  # of the loaded mentions, so that loading again sees what changed
-    sa.Column("labels", sa.JSON, nullable=False),  # what the text says, or the table that was loaded
+    sa.Column(
+        "labels", sa.JSON, nullable=False
+    ),  # what the text says; findings are blank where it is not known
     _text("caption"),  # last: SQLite reads a row from the left, and captions are long
 )
+
+TEXT_IS_KNOWN = sa.or_(RECORD.c.review == "auto", RECORD.c.mentions_digest != "")
+"""Whether ``record.labels`` say what the text says. A table with labels of people and no mentions does not tell it."""
 
 WORK = _table(
     "work",
@@ -152,7 +157,7 @@ ANNOTATION = _table(
     _needed("annotator", sa.Text),
     _needed("action", sa.Text),
     sa.Column("labels", sa.JSON, nullable=False),
-    sa.Column("mentions", sa.JSON, nullable=False),  # the annotator's whole list; [] where untouched
+    sa.Column("mentions", sa.JSON(none_as_null=True)),  # the annotator's whole list; NULL where untouched
     sa.Column("boxes", sa.JSON, nullable=False),  # [{finding, left, top, right, bottom}], pixels of the file
     _text("comment"),
     sa.Column("flagged", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -23,11 +23,16 @@ of images it was not trained on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any
 
-from annotate.judgements import NOBODY, Judgement
-from nlp.schema import COVID
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from annotate.columns import ABSENT, CELLS, PRESENT, UNCERTAIN, Places
+from annotate.suspect_facts import Facts, Floats, Mask, Texts
+from nlp.schema import CELL_VALUES, COVID
 
 KINDS: Mapping[str, str] = {
     "readers": "readers disagree",
@@ -60,102 +65,72 @@ class Signal:
     text: str = ""
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What is known of one record.
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Many signals as columns, all of the same length; ``place`` is that of the record, the others as in ``Signal``."""
 
-    Attributes:
-        labels: cells of the text.
-        probabilities: of the image model by key; empty: none.
-        misspelt: (finding, likeness 0 to 100) of mentions that were found in spite of their spelling.
-    """
+    place: Places
+    kind: Texts
+    key: Texts
+    score: Floats
+    words: Texts
+    text: Texts
 
-    id: int
-    image: str
-    labels: Mapping[str, str]
-    flags: str = ""
-    people: Judgement = NOBODY
-    probabilities: Mapping[str, float] = field(default_factory=dict)
-    misspelt: Sequence[tuple[str, float]] = ()
+    def __len__(self) -> int:
+        return len(self.place)
 
-    def cells(self, key: str) -> tuple[str, ...]:
-        """The cells of people, different ones once."""
-        if self.people is NOBODY:  # most records, and asked for each finding
-            return ()
-        return tuple(dict.fromkeys(self.people.cells(key)))
+    def take(self, places: Places | Mask) -> Signals:
+        """Some of them."""
+        return Signals(*(column[places] for column in self._columns()))
 
-    def label(self, key: str) -> str:
-        """The cell that stands: what people agree on, else the text's; blank where people disagree."""
-        said = self.cells(key)
-        return self.labels.get(key, "") if not said else said[0] if len(said) == 1 else ""
+    def at(self, place: int) -> Signal:
+        """One of them, as an object."""
+        kind, key, score, words, text = (column[place] for column in self._columns()[1:])
+        return Signal(kind, key, float(score), words, text)
+
+    def _columns(self) -> list[NDArray[Any]]:
+        return [getattr(self, each.name) for each in fields(self)]
 
 
-@dataclass(frozen=True)
-class Sureness:
+def same_signals(
+    place: Places, kind: str, key: object, score: object, words: object, text: object = ""
+) -> Signals:
+    """Signals of one kind; what is not given for each is the same for all."""
+    shape = place.shape
+
+    def column(values: object) -> Texts:
+        return np.broadcast_to(np.asarray(values, dtype=object), shape)
+
+    scores = np.broadcast_to(np.asarray(score, dtype=float), shape)
+    return Signals(place, column(kind), column(key), scores, column(words), column(text))
+
+
+def joined(parts: Sequence[Signals]) -> Signals:
+    """All of them by record; those of one record stay in the order in which they are given."""
+    whole = Signals(
+        *(np.concatenate(columns) for columns in zip(*(part._columns() for part in parts), strict=True))
+    )
+    return whole.take(np.argsort(whole.place, kind="stable"))
+
+
+def signals(facts: Facts) -> Iterator[Signals]:
+    """Every signal that needs no other record."""
+    answers, answer, labels, judged = facts.answers, facts.answer, facts.labels, facts.judged
+    for column, key in enumerate(facts.keys):
+        yield _of_readers(facts, column, np.flatnonzero(~facts.settled & (answers[:, column] > 1)))
+        yield _of_text(facts, column, answer[:, column])
+        yield from _of_model(facts, column, labels[:, column], answers[:, column] > 0)
+        place = np.flatnonzero(~judged & (facts.text[:, column] == UNCERTAIN))
+        yield same_signals(place, "uncertain", key, 0.25, "and no decision is known", "-1")
+    yield from _of_flags(facts, judged)
+    yield _of_spelling(facts, judged)
+
+
+def sureness(facts: Facts, column: int) -> tuple[float | None, float | None]:
     """Mean probability of the model where the label is 1, and of its opposite where it is 0; None: no such label."""
-
-    present: float | None
-    absent: float | None
-
-
-def sureness(facts: Sequence[Facts], key: str) -> Sureness:
-    """How sure the image model is of a finding where the label says so."""
-    known = [(each.label(key), each.probabilities[key]) for each in facts if key in each.probabilities]
-    present = [p for cell, p in known if cell == "1"]
-    absent = [1 - p for cell, p in known if cell == "0"]
-    return Sureness(_mean(present), _mean(absent))
-
-
-def signals(facts: Facts, sure: Mapping[str, Sureness], names: Mapping[str, str]) -> Iterator[Signal]:
-    """Every signal of one record that needs no other record."""
-    judged = facts.people is not NOBODY
-    for key in names:
-        yield from _of_people(facts, key)
-        yield from _of_model(facts, key, sure.get(key))
-        if not judged and facts.labels.get(key) == "-1":
-            yield Signal("uncertain", key, 0.25, "and no decision is known", "-1")
-    for flag in facts.flags.split(";"):
-        if flag in _FLAGS and facts.people.settled is None:
-            kind, score, words = _FLAGS[flag]
-            yield Signal(kind, COVID if kind == "covid" else "", score if not judged else score / 2, words)
-    for key, likeness in facts.misspelt if not judged else ():
-        words = f"a word of the text is only {likeness:.0f} of 100 like the term"
-        yield Signal("misspelt", key, min(0.5, max(0.1, (100 - likeness) / 50)), words)
-
-
-def _of_people(facts: Facts, key: str) -> Iterator[Signal]:
-    said = facts.cells(key)
-    if facts.people.settled is None and len(said) > 1:
-        votes = [labels.get(key, "") for labels in facts.people.readings.values()]
-        words = ", ".join(f"{votes.count(cell)} say {_ANSWERS[cell]}" for cell in sorted(said))
-        yield Signal("readers", key, 0.9 if {"0", "1"} <= set(said) else 0.4, f"readers disagree: {words}")
-    text = facts.labels.get(key, "")
-    if len(said) == 1 and {text, said[0]} == {"0", "1"}:
-        count = len(facts.people.readings)
-        who = (
-            "the adjudicator" if facts.people.settled is not None else _NUMBERS.get(count, f"{count} readers")
-        )
-        score = 0.3 if facts.people.settled is not None else 0.8 if count == 1 else 0.6
-        answer = "no" if said[0] == "0" else "yes"
-        yield Signal(
-            "text_people", key, score, f"{who} say{'s' if count == 1 or score == 0.3 else ''} {answer}", text
-        )
-
-
-def _of_model(facts: Facts, key: str, sure: Sureness | None) -> Iterator[Signal]:
-    cell = facts.label(key)
-    if sure is None or key not in facts.probabilities or cell not in ("0", "1"):
-        return
-    probability = facts.probabilities[key]
-    opposite = probability if cell == "0" else 1 - probability
-    needed = sure.present if cell == "0" else sure.absent
-    if needed is None or opposite < max(needed, 0.5):
-        return
-    model = f"the image model gives {probability:.2f}"
-    if facts.cells(key):
-        yield Signal("model_people", key, opposite, f"people say {_ANSWERS[cell]}, {model}")
-    else:
-        yield Signal("model_text", key, 0.8 * opposite, model, cell)
+    labels, probability = facts.labels[:, column], facts.probabilities[:, column]
+    known = ~np.isnan(probability)
+    return _mean(probability[known & (labels == PRESENT)]), _mean(1 - probability[known & (labels == ABSENT)])
 
 
 def text_words(name: str, cell: str, mentions: Sequence[Mapping[str, Any]]) -> str:
@@ -168,5 +143,83 @@ def text_words(name: str, cell: str, mentions: Sequence[Mapping[str, Any]]) -> s
     return f"{verb} {name}" + (f" by “{cue}”" if cue else "")
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _of_readers(facts: Facts, column: int, place: Places) -> Signals:
+    votes = facts.votes[place, column]
+    patterns, which = np.unique(votes, axis=0, return_inverse=True)
+    words = [_votes_in_words(pattern.tolist()) for pattern in patterns]
+    both = (votes[:, PRESENT] > 0) & (votes[:, ABSENT] > 0)
+    said = _chosen(words, which.reshape(-1))
+    return same_signals(place, "readers", facts.keys[column], np.where(both, 0.9, 0.4), said)
+
+
+def _votes_in_words(votes: Sequence[int]) -> str:
+    said = sorted((cell, count) for cell, count in zip(CELL_VALUES, votes, strict=True) if count)
+    return "readers disagree: " + ", ".join(f"{count} say {_ANSWERS[cell]}" for cell, count in said)
+
+
+def _of_text(facts: Facts, column: int, answer: NDArray[np.int8]) -> Signals:
+    text = facts.text[:, column]
+    opposite = (text == PRESENT) & (answer == ABSENT) | (text == ABSENT) & (answer == PRESENT)
+    place = np.flatnonzero(opposite)
+    who = np.column_stack([facts.settled[place], facts.readers[place], answer[place]])
+    patterns, which = np.unique(who, axis=0, return_inverse=True)
+    told = [_against_text(bool(settled), count, code) for settled, count, code in patterns.tolist()]
+    which = which.reshape(-1)
+    score = np.array([score for score, _ in told])[which] if told else np.empty(0)
+    words = _chosen([words for _, words in told], which)
+    return same_signals(place, "text_people", facts.keys[column], score, words, CELLS[text[place]])
+
+
+def _against_text(settled: bool, count: int, answer: int) -> tuple[float, str]:
+    who = "the adjudicator" if settled else _NUMBERS.get(count, f"{count} readers")
+    verb = "says" if settled or count == 1 else "say"
+    score = 0.3 if settled else 0.8 if count == 1 else 0.6
+    return score, f"{who} {verb} {'no' if answer == ABSENT else 'yes'}"
+
+
+def _of_model(facts: Facts, column: int, labels: NDArray[np.int8], by_people: Mask) -> Iterator[Signals]:
+    present, absent = (np.inf if mean is None else mean for mean in sureness(facts, column))
+    probability = facts.probabilities[:, column]
+    opposite = np.where(labels == ABSENT, probability, 1 - probability)
+    needed = np.maximum(np.where(labels == ABSENT, present, absent), 0.5)
+    sure = ((labels == ABSENT) | (labels == PRESENT)) & (opposite >= needed)  # never with NaN
+    for kind, weight, here in (("model_people", 1.0, by_people), ("model_text", 0.8, ~by_people)):
+        place = np.flatnonzero(sure & here)
+        words = [f"the image model gives {each:.2f}" for each in probability[place]]
+        cells = CELLS[labels[place]]
+        if kind == "model_people":
+            words = [f"people say {_ANSWERS[cell]}, {said}" for cell, said in zip(cells, words, strict=True)]
+        text = cells if kind == "model_text" else ""
+        yield same_signals(place, kind, facts.keys[column], weight * opposite[place], words, text)
+
+
+def _of_flags(facts: Facts, judged: Mask) -> Iterator[Signals]:
+    which, patterns = pd.factorize(facts.flags)
+    for number, pattern in enumerate(patterns):
+        for flag in pattern.split(";"):
+            if flag in _FLAGS:
+                kind, score, words = _FLAGS[flag]
+                place = np.flatnonzero((which == number) & ~facts.settled)
+                scores = np.where(judged[place], score / 2, score)
+                yield same_signals(place, kind, COVID if kind == "covid" else "", scores, words)
+
+
+def _of_spelling(facts: Facts, judged: Mask) -> Signals:
+    place, keys, likeness = (facts.misspelt[name].to_numpy() for name in ("place", "key", "likeness"))
+    kept = ~judged[place.astype(np.intp)]
+    likeness = likeness[kept].astype(float)
+    words = [f"a word of the text is only {each:.0f} of 100 like the term" for each in likeness]
+    scores = np.clip((100 - likeness) / 50, 0.1, 0.5)
+    return same_signals(
+        place[kept].astype(np.intp), "misspelt", np.asarray(keys, object)[kept], scores, words
+    )
+
+
+def _chosen(words: Sequence[str], which: Places) -> Texts:
+    """The words of each pattern, for each record."""
+    chosen: Texts = np.array(words, dtype=object)[which] if words else np.empty(0, object)
+    return chosen
+
+
+def _mean(values: Floats) -> float | None:
+    return sum(values.tolist()) / len(values) if len(values) else None

@@ -7,25 +7,28 @@ and people are compared alone.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
-from annotate.judgements import NOBODY, judgements, own_judgements
+from annotate.columns import Places, columns, starts_of
+from annotate.events import log
+from annotate.people import require_role
 from annotate.reread import portions
-from annotate.store_tables import MENTION, PREDICTION, RECORD
-from annotate.suspect_signals import KINDS, Facts, Signal, signals, sureness, text_words
+from annotate.store_tables import MENTION
+from annotate.suspect_facts import Floats, Ids, Mask, Texts, read_facts
+from annotate.suspect_pairs import near_identical, same_caption
+from annotate.suspect_signals import KINDS, Signal, Signals, joined, signals, text_words
 from annotate.worklist import rank_suspects_first
 from nlp.lexicon import load_lexicon
 from nlp.schema import COVID
 
 _LEAST = 0.2
 """Below, a record is no suspect."""
-_TIED_TO_OTHERS = {"same_caption": 0.7, "near_identical": 0.9}
 
 
 @dataclass(frozen=True)
@@ -54,44 +57,103 @@ class Suspect:
         return any(kind in (None, each.kind) and key in (None, each.key) for each in self.signals)
 
 
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """All suspects as columns, the worst first; ``told`` makes objects of those that are shown.
+
+    Attributes:
+        record_ids, images, scores, judged: (n,), as in ``Suspect``.
+        signals: of all of them; ``place`` is a place in the ranking. The strongest of each comes first.
+        names: keys of labels with their names in running text.
+    """
+
+    record_ids: Ids
+    images: Texts
+    scores: Floats
+    judged: Mask
+    signals: Signals
+    names: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+    def by_record(self) -> dict[int, float]:
+        """The score of each suspect, the worst first."""
+        return dict(zip(self.record_ids.tolist(), self.scores.tolist(), strict=True))
+
+    def places(self, *, kind: str | None = None, key: str | None = None, undecided: bool = False) -> Places:
+        """Suspects with one reason that is of a kind and about a finding; None: any."""
+        fits = np.ones(len(self.signals), bool)
+        for column, wanted in ((self.signals.kind, kind), (self.signals.key, key)):
+            if wanted is not None:
+                fits &= column == wanted
+        here = np.zeros(len(self), bool)
+        here[self.signals.place[fits]] = True
+        return np.flatnonzero(here & ~self.judged if undecided else here)
+
+    def told(self, connection: sa.Connection, places: Places | None = None) -> list[Suspect]:
+        """Suspects with their reasons in words, and with the words of the text that decided it."""
+        chosen = np.arange(len(self)) if places is None else places
+        starts = np.searchsorted(self.signals.place, [chosen, chosen + 1]).T.tolist()
+        suspects = [
+            Suspect(number, image, score, tuple(map(self.signals.at, range(*ends))), judged)
+            for number, image, score, judged, ends in zip(
+                self.record_ids[chosen].tolist(),
+                self.images[chosen],
+                self.scores[chosen].tolist(),
+                self.judged[chosen].tolist(),
+                starts,
+                strict=True,
+            )
+        ]
+        return _in_words(connection, suspects, self.names)
+
+
 def rank_suspects(
     connection: sa.Connection,
     findings: Sequence[str],
     *,
     pairs: Iterable[tuple[str, str]] = (),
     annotator: str | None = None,
-) -> list[Suspect]:
+) -> Ranking:
     """The suspects, the worst first. Nothing is written.
 
     Args:
         pairs: images that are nearly identical, by name.
         annotator: only what she may know, so that readings stay independent: of people, her own; None: all.
     """
-    facts = {each.id: each for each in _facts(connection, annotator)}
     names = finding_names(findings)
-    sure = {key: sureness([*facts.values()], key) for key in names}
-    found = {number: [*signals(each, sure, names)] for number, each in facts.items()}
-    for number, signal in _same_caption(connection, facts, names):
-        found[number].append(signal)
-    for number, signal in _near_identical(facts, names, pairs):
-        found[number].append(signal)
-    ranked = [
-        Suspect(number, facts[number].image, score, tuple(reasons), facts[number].people is not NOBODY)
-        for number, reasons in found.items()
-        if reasons and (score := _together(reasons)) >= _LEAST
-    ]
-    ranked.sort(key=lambda suspect: (-suspect.score, suspect.record_id))
-    return _in_words(connection, ranked, names)
+    facts = read_facts(connection, list(names), annotator)
+    tied = same_caption(connection, facts, names), near_identical(facts, names, pairs)
+    found = joined([*signals(facts), *tied])
+    starts = starts_of(found.place)
+    scores = 1 - np.multiply.reduceat(1 - found.score, starts) if len(starts) else np.empty(0)
+    here = found.place[starts]
+    order = np.lexsort((here, -scores))
+    order = order[scores[order] >= _LEAST]
+    rank = np.full(len(facts.ids), -1)
+    rank[here[order]] = np.arange(len(order))
+    kept = found.take(rank[found.place] >= 0)
+    kept = replace(kept, place=rank[kept.place])
+    kept = kept.take(np.lexsort((-kept.score, kept.place)))
+    chosen = here[order]
+    return Ranking(facts.ids[chosen], facts.images[chosen], scores[order], facts.judged[chosen], kept, names)
 
 
-def apply_suspect_order(connection: sa.Connection, findings: Sequence[str]) -> int:
+def apply_suspect_order(connection: sa.Connection, findings: Sequence[str], *, actor: str, now: float) -> int:
     """Let ``order="suspects"`` of the worklist follow the ranking as it is now; how many suspects there are.
 
     Args:
         connection: in a write transaction.
+        now: Unix time in seconds.
+
+    Raises:
+        StoreError: the actor is no adjudicator; the ranking tells of everybody's readings.
     """
+    require_role(connection, actor, "adjudicator")
     ranked = rank_suspects(connection, findings)
-    rank_suspects_first(connection, {suspect.record_id: suspect.score for suspect in ranked})
+    rank_suspects_first(connection, ranked.by_record())
+    log(connection, actor, "worklist.suspects", now=now, new={"records": len(ranked)})
     return len(ranked)
 
 
@@ -101,75 +163,18 @@ def finding_names(findings: Sequence[str]) -> dict[str, str]:
     return {COVID: "COVID-19", **{key: known.get(key, key.replace("_", " ")) for key in findings}}
 
 
-def _facts(connection: sa.Connection, annotator: str | None) -> Iterator[Facts]:
-    people = judgements(connection) if annotator is None else own_judgements(connection, annotator)
-    misspelt: dict[int, list[tuple[str, float]]] = defaultdict(list)
-    fuzzy = MENTION.c.details["match"].as_string() == "fuzzy"
-    columns = MENTION.c.record_id, MENTION.c.finding, MENTION.c.details
-    for record, finding, details in connection.execute(sa.select(*columns).where(fuzzy)):
-        misspelt[record].append((finding, float(details.get("score") or 0)))
-    predicted = sa.select(PREDICTION.c.record_id, PREDICTION.c.probabilities)
-    probabilities = {row[0]: row[1] for row in connection.execute(predicted)}
-    records = sa.select(*(RECORD.c[name] for name in ("id", "image", "labels", "flags"))).order_by(
-        RECORD.c.id
-    )
-    for number, image, labels, flags in connection.execute(records):
-        given = probabilities.get(number, {})
-        yield Facts(number, image, labels, flags, people.get(number, NOBODY), given, misspelt.get(number, ()))
-
-
-def _same_caption(
-    connection: sa.Connection, facts: Mapping[int, Facts], names: Mapping[str, str]
-) -> Iterator[tuple[int, Signal]]:
-    """Records of one caption and panel that people decided differently."""
-    judged = [
-        number
-        for number, each in facts.items()  # without a letter, images of one caption may well differ
-        if each.people is not NOBODY and "ambiguous_panel" not in each.flags.split(";")
-    ]
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for some in portions(judged):
-        columns = RECORD.c.id, RECORD.c.caption, RECORD.c.panel
-        for number, caption, panel in connection.execute(sa.select(*columns).where(RECORD.c.id.in_(some))):
-            if caption:
-                groups[caption, panel].append(number)
-    for group in groups.values():
-        for key, name in names.items():
-            cells = {number: facts[number].label(key) for number in group}
-            if {"0", "1"} <= set(cells.values()):
-                words = f"another image of the same caption was decided otherwise for {name}"
-                for number in (each for each, cell in cells.items() if cell in ("0", "1")):
-                    yield number, Signal("same_caption", key, _TIED_TO_OTHERS["same_caption"], words)
-
-
-def _near_identical(
-    facts: Mapping[int, Facts], names: Mapping[str, str], pairs: Iterable[tuple[str, str]]
-) -> Iterator[tuple[int, Signal]]:
-    by_image = {each.image: each for each in facts.values()}
-    for pair in pairs:
-        known = [by_image[image] for image in pair if image in by_image]
-        for key, name in names.items() if len(known) == 2 else ():
-            if {each.label(key) for each in known} == {"0", "1"}:
-                for each, other in (known, reversed(known)):
-                    words = f"nearly identical to {other.image}, which has the opposite label for {name}"
-                    yield each.id, Signal("near_identical", key, _TIED_TO_OTHERS["near_identical"], words)
-
-
-def _together(reasons: Sequence[Signal]) -> float:
-    return 1 - math.prod(1 - signal.score for signal in reasons)
-
-
 def _in_words(
     connection: sa.Connection, ranked: Sequence[Suspect], names: Mapping[str, str]
 ) -> list[Suspect]:
-    """Reasons strongest first, and those about the text with the words that decided it."""
     told = [each.record_id for each in ranked if any(signal.text for signal in each.signals)]
     mentions: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
     for some in portions(told):
-        columns = (MENTION.c[name] for name in ("record_id", "finding", "assertion", "details"))
-        query = sa.select(*columns).where(MENTION.c.record_id.in_(some)).order_by(MENTION.c.start)
-        for record, finding, assertion, details in connection.execute(query):
-            mentions[record, finding].append({"assertion": assertion, **details})
+        query = sa.select(
+            *MENTION.c["record_id", "finding", "assertion"], MENTION.c.details["cue"].as_string()
+        )
+        query = query.where(MENTION.c.record_id.in_(some)).order_by(MENTION.c.start, MENTION.c.id)
+        for record, finding, assertion, cue in zip(*columns(connection, query), strict=True):
+            mentions[record, finding].append({"assertion": assertion, "cue": cue})
 
     def complete(suspect: Suspect, signal: Signal) -> Signal:
         name = names.get(signal.key, "")
@@ -180,14 +185,8 @@ def _in_words(
         return replace(signal, words=f"{name}: {signal.words}") if needs_name else signal
 
     return [
-        replace(
-            suspect,
-            signals=tuple(
-                complete(suspect, each) for each in sorted(suspect.signals, key=lambda s: -s.score)
-            ),
-        )
-        for suspect in ranked
+        replace(each, signals=tuple(complete(each, signal) for signal in each.signals)) for each in ranked
     ]
 
 
-__all__ = ["KINDS", "Suspect", "apply_suspect_order", "finding_names", "rank_suspects"]
+__all__ = ["KINDS", "Ranking", "Suspect", "apply_suspect_order", "finding_names", "rank_suspects"]

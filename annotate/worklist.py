@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from annotate.filters import NO_FILTERS, Filters, conditions
 from annotate.open_records import first_open
 from annotate.people import require_role
-from annotate.seats import LEASE_SECONDS, hold, is_in, joined, lock, recount
-from annotate.store_tables import ASSIGNMENT, META, ORDER_COLUMNS, WORK
+from annotate.seats import LEASE_SECONDS, hold, is_in, joined, lock, open_seats, recount
+from annotate.store_tables import ADJUDICATION, ASSIGNMENT, META, ORDER_COLUMNS, WORK
 from annotate.urgency import refresh
+from annotate.verdicts import standing_verdicts
 from nlp.errors import StoreError
 
 __all__ = [
@@ -123,8 +124,8 @@ def set_overlap(connection: sa.Connection, record_ids: Iterable[int] | None, ove
     if not 1 <= overlap <= _MOST_OVERLAP:
         raise StoreError(f"overlap is 1 to {_MOST_OVERLAP} annotators a record; found {overlap}")
     seats = sa.select(sa.func.count()).where(ASSIGNMENT.c.record_id == WORK.c.record_id).scalar_subquery()
-    left = overlap - seats
-    change = WORK.update().values(overlap=overlap, open=sa.case((left > 0, left), else_=0))
+    settled = WORK.c.record_id.in_(standing_verdicts(ADJUDICATION.c.record_id))
+    change = WORK.update().values(overlap=overlap, open=open_seats(sa.literal(overlap), seats, settled))
     if record_ids is None:
         # locked first, so that the seats are counted after claims that are on their way
         connection.execute(sa.select(WORK.c.record_id).order_by(WORK.c.record_id).with_for_update()).close()

@@ -9,10 +9,12 @@ from annotate.adjudication import adjudicate, withdraw
 from annotate.adjudication_cases import TEXT_TITLE, Case, Seen, case_of, new_values, queue, verdicts_by
 from annotate.decisions import Ack
 from annotate.store import Store
-from annotate.store_tables import ADJUDICATION, EVENT
+from annotate.store_tables import ADJUDICATION, EVENT, WORK
+from annotate.worklist import claim, set_overlap
 from nlp.errors import StoreError
 from nlp.lexicon import load_lexicon
 from nlp.schema import COVID
+from tests.busy_store import fill_at_random
 from tests.made_people import CANARY, NOW, add_people, add_records, read, same
 
 GGO, CSLD, CRPA = load_lexicon().finding_keys[:3]
@@ -21,7 +23,7 @@ GGO, CSLD, CRPA = load_lexicon().finding_keys[:3]
 @pytest.fixture
 def desk(store: Store) -> Store:
     """A head who is adjudicator, two readers, six records of three patients that each shall be read twice."""
-    add_people(store, "head", "anna", "bob")
+    add_people(store, "head", "anna", "bob", "carl")
     add_records(store, 6, said={GGO: "1", COVID: "1"})
     return store
 
@@ -90,6 +92,17 @@ def test_adjudication_tells_an_adjudicator_that_she_read_the_record(desk: Store)
     assert seen_by(desk, 1).own
     read(desk, "anna", {2: {}})
     assert not seen_by(desk, 2).own
+
+
+def test_adjudication_closes_open_seats_until_withdrawn(desk: Store) -> None:
+    read(desk, "anna", {1: {}}, action="skip", flagged=True)
+    settle(desk, seen_by(desk, 1), labels={COVID: "1", **dict.fromkeys(desk.findings, "0")}, reason="seen")
+    with desk.write() as connection:
+        set_overlap(connection, None, 3)
+        assert 1 not in claim(connection, "bob", 6, now=NOW)
+    take_back(desk, seen_by(desk, 1))
+    with desk.write() as connection:
+        assert claim(connection, "carl", 6, now=NOW)[0] == 1
 
 
 def test_adjudication_settles_and_withdraws(desk: Store) -> None:
@@ -197,3 +210,20 @@ def test_adjudication_of_a_record_that_all_skipped_takes_the_text(desk: Store) -
     assert (case.columns[0].labels, case.columns[0].comment, case.differing) == ({}, "not a CT", ())
     assert settle(desk, case, labels=case.columns[-1].labels).status == "saved"
     assert case.seen == Seen(case.seen.annotation_ids, None) and len(case.seen.annotation_ids) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_adjudication_queue_is_that_of_each_record(store: Store, seed: int) -> None:
+    fill_at_random(store, seed)
+    expected = {}
+    with store.read() as connection:
+        found = queue(connection)
+        for work in connection.execute(sa.select(WORK)).all():
+            case = case_of(connection, work.record_id, "head")
+            readers = case.columns[:-1]
+            asked = any(reader.flagged and not reader.labels for reader in readers)
+            wanted = case.differing or any(reader.flagged for reader in readers)
+            if wanted and case.verdict is None and (work.done >= work.overlap or asked):
+                expected[work.record_id] = -len(case.differing)
+    assert found == sorted(expected, key=lambda number: (expected[number], number))
+    assert found

@@ -105,6 +105,21 @@ def test_agreement_counts_what_was_said_before_adjudication(desk: Store) -> None
     assert "1 reading was made or changed after" in as_text(report_of(desk))
 
 
+def test_agreement_counts_what_stood_though_it_was_undone_after_adjudication(desk: Store) -> None:
+    read(desk, "anna", {1: {GGO: "1"}})
+    read(desk, "bob", {1: {GGO: "1"}}, now=NOW + 1)
+    read(desk, "bob", {1: {}}, now=NOW + 2)
+    with desk.write() as connection:
+        case = case_of(connection, 1, "head")
+        labels = dict(case.columns[0].labels)
+        options = {"op_id": "op-0001", "record_id": 1, "reason": "", "base": case.seen, "now": NOW + 100}
+        adjudicate(connection, "head", findings=desk.findings, labels=labels, **options)  # type: ignore[arg-type]
+    read(desk, "anna", {1: {}}, action="undo", now=NOW + 200)
+    read(desk, "bob", {1: {}}, action="undo", now=NOW + 200)  # back at what he said first
+    found = readings_of(desk)
+    assert differing(found, GGO, ["anna", "bob"]) == [1] and found.late == 2
+
+
 def test_agreement_leaves_skips_and_undone_readings_out(desk: Store) -> None:
     read(desk, "anna", same([1, 2, 3]))
     read(desk, "bob", same([1]), action="skip")

@@ -77,6 +77,14 @@ def test_save_keeps_everything_that_was_marked(desk: Store) -> None:
     assert kept["cue_start"] is None and kept["lobe"] == ""
 
 
+@pytest.mark.parametrize("mentions", [None, []])
+def test_save_tells_a_list_left_alone_from_one_emptied(desk: Store, mentions: list[object] | None) -> None:
+    keep(desk, "anna", decision(desk, 1, mentions=mentions), decision(desk, 2))
+    saved, other = mine(desk, 1), mine(desk, 2)
+    assert saved is not None and saved["mentions"] == mentions
+    assert other is not None and other["mentions"] is None
+
+
 def test_save_again_is_harmless(desk: Store) -> None:
     once = decision(desk, 1, labels={GGO: "1"})
     [first] = keep(desk, "anna", once)
@@ -343,5 +351,5 @@ def test_parse_decision_gives_a_decision_or_says_why_not(raw: object, parts: dic
             parsed = parse_decision(given_, FINDINGS)
         except StoreError:
             continue
-        json.dumps([dict(each) for each in parsed.mentions])
+        json.dumps([dict(each) for each in parsed.mentions or ()])
         assert parsed.action in ("confirm", "skip", "undo")

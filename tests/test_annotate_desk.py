@@ -20,7 +20,15 @@ from PIL import Image
 
 from annotate.load import load
 from annotate.store import Store, open_store
-from annotate.store_tables import ANNOTATION, ANNOTATION_CURRENT, ASSIGNMENT, PROPOSAL, RECORD, WORK
+from annotate.store_tables import (
+    ANNOTATION,
+    ANNOTATION_CURRENT,
+    ASSIGNMENT,
+    MENTION,
+    PROPOSAL,
+    RECORD,
+    WORK,
+)
 from annotate.worklist import set_overlap
 from nlp.lexicon import load_lexicon
 from nlp.schema import label_columns
@@ -251,6 +259,47 @@ def test_desk_mentions_say_why_and_chips_follow_them(server: Server, browser: Br
     (kept,) = decisions(store, "mentions")
     assert [m["assertion"] for m in kept.mentions if m["finding"] == finding] == ["resolved"]
     assert "text" not in kept.mentions[0]
+    leave(page)
+
+
+def test_desk_keeps_that_the_only_mention_was_deleted(server: Server, browser: Browser, store: Store) -> None:
+    few = sa.select(MENTION.c.record_id).group_by(MENTION.c.record_id).having(sa.func.count() == 1)
+    with store.read() as connection:
+        record = connection.scalar(few.order_by(MENTION.c.record_id).limit(1))
+    page = open_desk(browser, server, "deletes", record=str(record))
+    page.locator(".caption mark").first.click()
+    page.keyboard.press("d")
+    assert page.locator(".caption mark").count() == 0
+    page.keyboard.press("a")
+    all_saved(page)
+    assert [each.mentions for each in decisions(store, "deletes")] == [[]]
+    page.goto(f"{server.url}/annotate?user=deletes&record={record}")
+    page.wait_for_selector(f'.desk[data-record="{record}"]', timeout=PATIENCE * 1000)
+    assert page.locator(".caption mark").count() == 0
+    leave(page)
+
+
+def test_desk_sends_less_at_once_where_it_is_too_much_and_holds_what_is_too_large(
+    server: Server, browser: Browser, store: Store
+) -> None:
+    captioned = sa.select(RECORD.c.id).where(RECORD.c.caption != "").limit(40)
+    with store.read() as connection:
+        ids = [*connection.scalars(captioned.order_by(RECORD.c.id.desc()))]
+    page = open_desk(browser, server, "much")
+    adds = """([ids, mentions, comment]) => {
+        const { desk } = document.querySelector('.desk-mount');
+        const { labels } = desk.current.operation('confirm', 1);
+        const place = { finding: 'covid19', assertion: 'present', start: 0, end: 1, panel: 'x'.repeat(900) };
+        for (const id of ids) desk.outbox.add('save', {
+            op_id: crypto.randomUUID(), record_id: id, action: 'confirm', labels, boxes: [], base: null,
+            mentions: Array(mentions).fill(place), comment: 'x'.repeat(comment), flagged: false });
+    }"""
+    page.evaluate(adds, [ids, 120, 0])
+    all_saved(page)
+    assert current(store, "much") == len(ids) == 40
+    page.evaluate(adds, [ids[:1], 0, 4_100_000])
+    page.wait_for_function("document.querySelector('.notices').textContent.includes('too large')")
+    assert len(decisions(store, "much")) == 40
     leave(page)
 
 

@@ -49,7 +49,7 @@ def decision(record: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "record_id": record["id"],
         "action": "confirm",
         "labels": record["labels"],
-        "mentions": [],
+        "mentions": None,
         "boxes": [],
         "comment": "",
         "flagged": False,

@@ -205,6 +205,15 @@ def test_export_mentions_are_those_of_the_text_until_a_person_edits_them(
     }
 
 
+def test_export_leaves_out_mentions_that_a_person_deleted(store: Store, tmp_path: Path) -> None:
+    caption = "Ground-glass opacity."
+    fill(store, tmp_path, [{"caption": caption}] * 2, pd.DataFrame([mention("0.png", caption, 0, 12)]))
+    decide(store, "anna", "0.png", {GGO: "0"}, mentions=())
+    decide(store, "anna", "1.png", {})
+    _, path = write(store, tmp_path)
+    assert len(read_table(path)) == 0 and read_data(store).marks.edited == 1
+
+
 # ---- refusals
 
 

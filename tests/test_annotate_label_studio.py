@@ -183,6 +183,19 @@ def test_label_studio_import_keeps_boxes_spans_and_reasons(example_store: Store,
     )
 
 
+def test_label_studio_import_deletes_spans_only_where_they_were_shown(
+    example_store: Store, tmp_path: Path
+) -> None:
+    tasks = annotated(exported(example_store, tmp_path)[:40])
+    ours = next(each for each in tasks if each["data"]["record"] == "fig01-a.png")
+    result = ours["annotations"][0]["result"]
+    result[:] = [part for part in result if part["to_name"] != "caption"]
+    foreign = copy.deepcopy(ours) | {"data": {"image": "s3://bucket/fig01-a.png"}}
+    take(example_store, [ours], "bea")
+    take(example_store, [foreign], "carl")
+    assert [row.mentions for row in decisions(example_store)] == [[], None]
+
+
 def test_label_studio_import_takes_changes_and_several_people(example_store: Store, tmp_path: Path) -> None:
     tasks = annotated(exported(example_store, tmp_path)[:1], by={"id": 4, "email": "anna@example.org"})
     second = copy.deepcopy(tasks[0]["annotations"][0]) | {

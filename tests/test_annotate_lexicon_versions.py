@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from annotate.desk_data import Work, desk_data
 from annotate.lexicon_edit import (
     as_term,
     decide_proposals,
@@ -20,6 +21,7 @@ from annotate.lexicon_edit import (
 from annotate.lexicon_versions import (
     OWN,
     activate,
+    active_lexicon,
     active_version,
     as_zip,
     find_version,
@@ -53,6 +55,17 @@ def test_lexicon_versions_start_with_the_toolkits_own(people: Store) -> None:
         assert (active.version, active.author, active.created) == (load_lexicon().version, OWN, None)
         assert [each.version for each in versions(connection)] == [active.version]
     assert load_files(active.files, people.findings).version == active.version
+
+
+def test_lexicon_versions_give_people_the_names_of_the_active_one(people: Store) -> None:
+    files = dict(own_version().files)
+    files["findings.csv"] = files["findings.csv"].replace("Consolidation", "Solid lung")
+    lexicon = load_files(files, people.findings)
+    with people.write() as connection:
+        activate(connection, "adele", files, lexicon.version, base=own_version().version, now=1)
+        assert active_lexicon(connection, people.findings).version == lexicon.version
+    told = desk_data(people, "anna", Work())["findings"]
+    assert "Solid lung" in [each["name"] for each in told]  # type: ignore[attr-defined]
 
 
 def test_lexicon_versions_keep_parent_and_author_and_can_go_back(people: Store) -> None:

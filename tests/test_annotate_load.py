@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from annotate.adjudication import withdraw
+from annotate.adjudication_cases import case_of
 from annotate.load import load, main
 from annotate.load_report import sentences
 from annotate.load_write import Loaded, counts
@@ -249,6 +251,44 @@ def test_load_keeps_confirmed_and_adjudicated_rows_as_imported_work(
     assert (settled.loc[two, CSLD], settled.loc[two, "review"]) == ("1", "adjudicated")
     people(store, "anna")
     assert not {id_of(store, one), id_of(store, two)} & set(take(store, "anna", ALL))
+
+
+def test_load_of_a_verdict_that_is_withdrawn_leaves_an_unread_record(
+    store: Store, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    people(store, "anna")
+    image = table["image"].iloc[0]
+    again(store, reviewed(table, [image], "adjudicated", **{GGO: "1"}), tmp_path)
+    record = id_of(store, image)
+    with store.write() as connection:
+        case = case_of(connection, record, "anna")
+        assert case.columns[-1].labels == {} and case.verdict is not None
+        withdraw(connection, "anna", op_id="op-0001", record_id=case.record_id, base=case.seen, now=1)
+        settled = settled_labels(connection, FINDINGS).table.set_index("image")
+    assert settled.loc[image, [GGO, "review"]].tolist() == ["", "auto"]
+
+
+def test_load_of_reviewed_rows_keeps_people_apart_from_the_text(
+    store: Store, table: pd.DataFrame, mentions: Path, tmp_path: Path
+) -> None:
+    machine = {
+        row["image"]: {key: row[key] for key in (COVID, *FINDINGS)} for row in table.to_dict("records")
+    }
+    opposite = table[list(FINDINGS)].replace({"1": "0", "": "1", "0": "1", "-1": "1"})
+    people_say = table.assign(review="confirmed", **{key: opposite[key] for key in FINDINGS})
+    again(store, people_say, tmp_path)
+    for row in rows(store, RECORD):  # nothing is known of the text
+        assert row.labels == dict.fromkeys(FINDINGS, "") | {COVID: machine[row.image][COVID]}
+    again(store, people_say, tmp_path, mentions=mentions)
+    assert {row.image: row.labels for row in rows(store, RECORD)} == machine
+    assert nothing(again(store, people_say, tmp_path))
+    with store.read() as connection:
+        settled = settled_labels(connection, FINDINGS).table.set_index("image")
+    assert settled[list(FINDINGS)].equals(people_say.set_index("image").sort_index()[list(FINDINGS)])
+    other = with_cells(people_say, people_say["image"].iloc[0], caption="other words")
+    again(store, other, tmp_path)
+    [first] = rows(store, RECORD, RECORD.c.image == people_say["image"].iloc[0])
+    assert {first.labels[key] for key in FINDINGS} == {""}
 
 
 def test_load_of_a_settled_row_keeps_the_confirmation_that_was_imported_before(

@@ -215,7 +215,9 @@ def test_pages_people_agreement_follows_new_readings(desk: Store) -> None:
     fill(desk)
     assert "Ground-glass opacity,10,6,2" in tables(open_page("agreement"))[0]
     read(desk, "bob", {1: {GGO: "1"}}, now=time.time())
-    assert "Ground-glass opacity,10,6,1" in tables(open_page("agreement"))[0]
+    test = open_page("agreement")
+    assert "Ground-glass opacity,10,6,2" in tables(test)[0] and "seconds ago" in shown(test)
+    assert "Ground-glass opacity,10,6,1" in tables(press(test, "Look again"))[0]
 
 
 # ---- progress

@@ -118,7 +118,8 @@ def test_suspects_page_lists_filters_and_links(app: Store) -> None:
     test = checked(reason.select("uncertain").run())
     assert 0 < len(test.dataframe[0].value) < before
     assert test.dataframe[0].value["kinds"].str.contains("text uncertain").all()
-    test = press(test, "Use as the order of work")
+    assert "Use as the order of work" not in [each.label for each in test.button]
+    test = press(open_page("suspects"), "Use as the order of work")
     assert "come first" in test.success[0].value
 
 

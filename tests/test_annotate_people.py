@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 import sqlalchemy as sa
 
@@ -68,6 +72,28 @@ def test_set_role_keeps_one_adjudicator_and_refuses_the_unknown(team: Store) -> 
             set_role(connection, actor="anna", name="dora", role="annotator")
         with pytest.raises(StoreError, match="annotator, adjudicator"):
             set_role(connection, actor="anna", name="bob", role="king")
+
+
+def test_set_role_of_two_at_once_leaves_one_adjudicator(team: Store) -> None:
+    with team.write() as connection:
+        set_role(connection, actor="anna", name="bob", role="adjudicator")
+    both = Barrier(2)
+
+    def demote(actor: str, name: str) -> bool:
+        both.wait()
+        try:
+            with team.write() as connection:
+                set_role(connection, actor=actor, name=name, role="annotator")
+                time.sleep(0.2)
+        except StoreError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        done = list(threads.map(demote, ("anna", "bob"), ("bob", "anna")))
+    with team.read() as connection:
+        assert sorted(done) == [False, True]
+        assert [user.role for user in users(connection)].count("adjudicator") == 1
 
 
 def test_require_role_lets_an_adjudicator_annotate_and_nobody_unknown(team: Store) -> None:

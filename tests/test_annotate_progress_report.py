@@ -6,17 +6,20 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from annotate.adjudication import adjudicate
-from annotate.adjudication_cases import case_of
+from annotate.adjudication_cases import case_of, filled
 from annotate.progress_estimate import Estimate, estimate
 from annotate.progress_report import Progress, progress_report
 from annotate.store import Store
+from annotate.store_tables import ANNOTATION, RECORD
 from annotate.worklist import claim
 from nlp.lexicon import load_lexicon
-from nlp.schema import COVID
+from nlp.schema import CELL_VALUES, COVID
+from tests.busy_store import fill_at_random
 from tests.made_people import NOW, add_people, add_records, read, same
 
 GGO, CSLD = load_lexicon().finding_keys[:2]
@@ -150,3 +153,22 @@ def test_progress_estimate_is_ordered_or_nothing(gaps: list[float], ago: list[fl
     if found is not None:
         assert 0 <= found.hours[0] <= found.hours[1] and str(found)
         assert found.dates is None or found.dates[0] <= found.dates[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_progress_report_counts_each_reading(store: Store, seed: int) -> None:
+    fill_at_random(store, seed)
+    found = report_of(store, NOW + 10_000)
+    with store.read() as connection:
+        texts = {record.id: record for record in connection.execute(sa.select(RECORD))}
+        rows = connection.execute(sa.select(ANNOTATION).where(ANNOTATION.c.action == "confirm")).all()
+    for each in found.findings:
+        said = [row.labels[each.key] for row in rows]
+        counts = (each.present, each.absent, each.uncertain, each.blank)
+        assert counts == tuple(said.count(cell) for cell in CELL_VALUES)
+    for annotator in found.annotators:
+        read = [(row.labels, texts[row.record_id]) for row in rows if row.annotator == annotator.name]
+        told = [
+            labels != filled(text.labels) for labels, text in read if text.caption and text.review == "auto"
+        ]
+        assert annotator.corrected == pytest.approx(sum(told) / len(told)) and 0 < annotator.corrected < 1

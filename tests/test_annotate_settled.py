@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotate.settled import Settled, settle, settled_labels
+from annotate.settled import Settled, readings, settle, settled_labels, settlements
 from annotate.store import Store
-from annotate.store_tables import ADJUDICATION, SPLIT
+from annotate.store_tables import ADJUDICATION, RECORD, SPLIT
 from annotate.tables import check_labels, read_labels
 from nlp.lexicon import load_lexicon
 from nlp.schema import CELL_VALUES, COVID, label_columns
-from tests.made_decisions import NOW, cells, decision, keep, people
+from tests.busy_store import fill_at_random
+from tests.made_decisions import NOW, cells, decision, keep, people, rows
 
 FINDINGS = load_lexicon().finding_keys
 GGO, CSLD = FINDINGS[:2]
@@ -34,9 +35,6 @@ def settled(store: Store) -> Settled:
 
 
 def row_of(store: Store, record_id: int) -> Mapping[str, str]:
-    from annotate.store_tables import RECORD
-    from tests.made_decisions import rows
-
     [record] = rows(store, RECORD, RECORD.c.id == record_id)
     table = settled(store).table
     found: Mapping[str, str] = table[table["image"] == record.image].iloc[0].to_dict()
@@ -93,16 +91,36 @@ def test_settled_labels_have_the_split_of_the_patient(desk: Store) -> None:
     assert set(table["split"][table["patient_id"] != patient]) == {""}
 
 
-readings = st.fixed_dictionaries({key: st.sampled_from(CELL_VALUES) for key in KEYS})
+@pytest.mark.parametrize("seed", range(3))
+def test_settled_labels_are_those_of_each_record(store: Store, seed: int) -> None:
+    fill_at_random(store, seed)
+    with store.read() as connection:
+        said, settled_by = readings(connection), settlements(connection)
+    found = settled(store)
+    table, unsettled = found.table.set_index("image"), []
+    records = sorted(rows(store, RECORD), key=lambda record: record.image)
+    for record in records:
+        read, verdict = [*said.get(record.id, {}).values()], settled_by.get(record.id)
+        expected, review = settle(record.labels, read, verdict, store.findings)
+        row = table.loc[record.image]
+        assert ({key: row[key] for key in KEYS}, row["review"]) == (expected, review)
+        assert found.annotators[record.image] == len(read)
+        each_said = ((key, [labels[key] for labels in read]) for key in KEYS if verdict is None)
+        unsettled += [(record.image, key, "|".join(told)) for key, told in each_said if len({*told}) > 1]
+    assert [*found.unsettled.itertuples(index=False, name=None)] == unsettled and unsettled
+    assert [*table.index] == [record.image for record in records]
 
 
-@given(loaded=readings, read=st.lists(readings, max_size=4), verdict=st.none() | readings)
+loaded_cells = st.fixed_dictionaries({key: st.sampled_from(CELL_VALUES) for key in KEYS})
+
+
+@given(loaded=loaded_cells, read=st.lists(loaded_cells, max_size=4), verdict=st.none() | loaded_cells)
 def test_settle_invents_no_cell(
     loaded: dict[str, str], read: list[dict[str, str]], verdict: dict[str, str] | None
 ) -> None:
-    found, review = settle(loaded, "auto", read, verdict, FINDINGS)
+    found, review = settle(loaded, read, verdict, FINDINGS)
     assert review == ("adjudicated" if verdict else "confirmed" if read else "auto")
     for key in KEYS:
         said = {verdict[key]} if verdict else {each[key] for each in read} or {loaded[key]}
         assert {found[key]} == said if len(said) == 1 else found[key] == "-1"
-    assert settle(loaded, "auto", read[::-1], verdict, FINDINGS) == (found, review)
+    assert settle(loaded, read[::-1], verdict, FINDINGS) == (found, review)

@@ -2,66 +2,102 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import pairwise
 
-from annotate.judgements import NOBODY, Judgement
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from annotate.columns import BLANK, CELLS
 from annotate.store import Store
-from annotate.store_tables import ADJUDICATION, MENTION, PREDICTION, RECORD, WORK
-from annotate.suspect_signals import KINDS, Facts, Sureness, signals, sureness, text_words
+from annotate.store_tables import ADJUDICATION, EVENT, MENTION, PREDICTION, RECORD, WORK
+from annotate.suspect_facts import Facts
+from annotate.suspect_signals import KINDS, joined, signals, sureness, text_words
 from annotate.suspects import Suspect, apply_suspect_order, finding_names, rank_suspects
+from nlp.errors import StoreError
 from nlp.lexicon import load_lexicon
-from tests.made_people import add_people, add_records, read
+from nlp.schema import CELL_VALUES
+from tests.busy_store import fill_at_random
+from tests.made_people import NOW, add_people, add_records, read
+from tests.plain_suspects import rank_plainly
 
 FINDINGS = load_lexicon().finding_keys
 GGO, CSLD = FINDINGS[:2]
 NAMES = finding_names(FINDINGS)
 
 
-def people(*cells: str, settled: str | None = None) -> Judgement:
-    readings = {f"reader {number}": {CSLD: cell} for number, cell in enumerate(cells)}
-    return Judgement(readings, None if settled is None else {CSLD: settled})
+def fact(
+    text: str = "",
+    people: tuple[str, ...] = (),
+    settled: str | None = None,
+    probability: float = np.nan,
+    flags: str = "",
+    likeness: float | None = None,
+) -> Facts:
+    """One record, and what is said of one finding."""
+    said = people if settled is None else (settled,)
+    return Facts(
+        (CSLD,),
+        np.array([1]),
+        np.array(["a.png"], object),
+        np.array([flags], object),
+        np.array([[CELL_VALUES.index(text)]], np.int8),
+        np.array([[[said.count(cell) for cell in CELL_VALUES]]], np.int32),
+        np.array([len(people)], np.int32),
+        np.array([settled is not None]),
+        np.array([[probability]]),
+        pd.DataFrame([] if likeness is None else [(0, CSLD, likeness)], columns=["place", "key", "likeness"]),
+    )
 
 
-def found(**given: object) -> dict[str, float]:
-    facts = Facts(**({"id": 1, "image": "a.png", "labels": {}} | given))  # type: ignore[arg-type]
-    return {each.kind: each.score for each in signals(facts, {CSLD: Sureness(0.8, 0.7)}, NAMES)}
+def found(monkeypatch: pytest.MonkeyPatch, **given: object) -> dict[str, float]:
+    monkeypatch.setattr("annotate.suspect_signals.sureness", lambda *_: (0.8, 0.7))
+    table = joined([*signals(fact(**given))])  # type: ignore[arg-type]
+    return dict(zip(table.kind, table.score, strict=True))
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"labels": {CSLD: "1"}, "people": people("0")}, {"text_people": 0.8}),
-        ({"labels": {CSLD: "1"}, "people": people("0", "0")}, {"text_people": 0.6}),
-        ({"labels": {CSLD: "1"}, "people": people("1", settled="0")}, {"text_people": 0.3}),
-        ({"labels": {CSLD: "1"}, "people": people("1", "0")}, {"readers": 0.9}),
-        ({"people": people("1", "-1")}, {"readers": 0.4}),
-        ({"people": people("1", "0", settled="1")}, {}),
-        ({"labels": {CSLD: "-1"}}, {"uncertain": 0.25}),
-        ({"labels": {CSLD: "-1"}, "people": people("1")}, {}),
-        ({"labels": {CSLD: ""}, "people": people("1")}, {}),
-        ({"labels": {CSLD: "0"}, "probabilities": {CSLD: 0.9}}, {"model_text": 0.72}),
-        ({"labels": {CSLD: "0"}, "probabilities": {CSLD: 0.7}}, {}),
-        ({"people": people("1"), "probabilities": {CSLD: 0.1}}, {"model_people": 0.9}),
-        ({"people": people("1", "0"), "probabilities": {CSLD: 0.1}}, {"readers": 0.9}),
+        ({"text": "1", "people": ("0",)}, {"text_people": 0.8}),
+        ({"text": "1", "people": ("0", "0")}, {"text_people": 0.6}),
+        ({"text": "1", "people": ("1",), "settled": "0"}, {"text_people": 0.3}),
+        ({"text": "1", "people": ("1", "0")}, {"readers": 0.9}),
+        ({"people": ("1", "-1")}, {"readers": 0.4}),
+        ({"people": ("1", "0"), "settled": "1"}, {}),
+        ({"text": "-1"}, {"uncertain": 0.25}),
+        ({"text": "-1", "people": ("1",)}, {}),
+        ({"text": "", "people": ("1",)}, {}),
+        ({"text": "0", "probability": 0.9}, {"model_text": 0.72}),
+        ({"text": "0", "probability": 0.7}, {}),
+        ({"people": ("1",), "probability": 0.1}, {"model_people": 0.9}),
+        ({"people": ("1", "0"), "probability": 0.1}, {"readers": 0.9}),
         ({"flags": "no_text;ambiguous_panel"}, {"panel": 0.4}),
-        ({"misspelt": [(CSLD, 90.0)]}, {"misspelt": 0.2}),
+        ({"likeness": 90.0}, {"misspelt": 0.2}),
     ],
 )
-def test_suspect_signals_of_one_record(given: dict[str, object], expected: dict[str, float]) -> None:
-    assert found(**given) == pytest.approx(expected)
+def test_suspect_signals_of_one_record(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, object], expected: dict[str, float]
+) -> None:
+    assert found(monkeypatch, **given) == pytest.approx(expected)
     assert set(expected) <= set(KINDS)
 
 
 def test_suspect_signals_sureness_is_that_of_held_labels() -> None:
-    facts = [
-        Facts(1, "a", {CSLD: "1"}, probabilities={CSLD: 0.9}),
-        Facts(2, "b", {CSLD: "1"}, probabilities={CSLD: 0.5}),
-        Facts(3, "c", {CSLD: "1"}, people=people("0"), probabilities={CSLD: 0.2}),
-        Facts(4, "d", {CSLD: ""}, probabilities={CSLD: 0.99}),
-    ]
-    assert sureness(facts, CSLD) == Sureness(pytest.approx(0.7), pytest.approx(0.8))
-    assert sureness(facts[3:], CSLD) == Sureness(None, None)
-    assert facts[0].people is NOBODY
+    facts = Facts(
+        (CSLD,),
+        np.arange(4),
+        CELLS[[BLANK] * 4],
+        CELLS[[BLANK] * 4],
+        np.array([[0], [0], [0], [BLANK]], np.int8),
+        np.array([[[0] * 4]] * 2 + [[[0, 1, 0, 0]], [[0] * 4]], np.int32),
+        np.array([0, 0, 1, 0], np.int32),
+        np.zeros(4, bool),
+        np.array([[0.9], [0.5], [0.2], [0.99]]),
+    )
+    assert sureness(facts, 0) == (pytest.approx(0.7), pytest.approx(0.8))
+    assert sureness(fact(), 0) == (None, None)
 
 
 def test_suspect_signals_say_the_words_that_decided() -> None:
@@ -84,7 +120,8 @@ def filled(store: Store) -> Store:
 
 def rank(store: Store, pairs: tuple[tuple[str, str], ...] = ()) -> dict[int, Suspect]:
     with store.read() as connection:
-        return {each.record_id: each for each in rank_suspects(connection, store.findings, pairs=pairs)}
+        ranked = rank_suspects(connection, store.findings, pairs=pairs)
+        return {each.record_id: each for each in ranked.told(connection)}
 
 
 def test_suspects_are_ranked_with_reasons_in_words(filled: Store) -> None:
@@ -137,9 +174,18 @@ def test_suspects_of_an_image_model(filled: Store) -> None:
     assert 6 not in ranked or not ranked[6].concerns(kind="model_people")
 
 
+def test_suspects_order_the_work_for_adjudicators_who_are_named(filled: Store) -> None:
+    with pytest.raises(StoreError, match="needs the role adjudicator"), filled.write() as connection:
+        apply_suspect_order(connection, filled.findings, actor="anna", now=NOW)
+    with filled.write() as connection:
+        apply_suspect_order(connection, filled.findings, actor="head", now=NOW)
+        event = connection.execute(sa.select(EVENT).where(EVENT.c.kind == "worklist.suspects")).one()
+    assert event.actor == "head"
+
+
 def test_suspects_order_the_work_and_forget_the_settled(filled: Store) -> None:
     with filled.write() as connection:
-        count = apply_suspect_order(connection, filled.findings)
+        count = apply_suspect_order(connection, filled.findings, actor="head", now=NOW)
         rows = dict(
             connection.execute(WORK.select().with_only_columns(WORK.c.record_id, WORK.c.suspicion)).all()
         )
@@ -160,3 +206,23 @@ def test_suspects_order_the_work_and_forget_the_settled(filled: Store) -> None:
 
 def test_suspects_of_an_empty_store(store: Store) -> None:
     assert rank(store) == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("annotator", [None, "anna"])
+def test_suspects_are_those_of_the_plain_ranking(store: Store, seed: int, annotator: str | None) -> None:
+    fill_at_random(store, seed)
+    with store.read() as connection:
+        images = connection.scalars(RECORD.select().with_only_columns(RECORD.c.image)).all()
+        pairs = [*pairwise(images), ("unknown.png", images[0])]
+        plain = rank_plainly(connection, store.findings, pairs=pairs, annotator=annotator)
+        ranked = rank_suspects(connection, store.findings, pairs=pairs, annotator=annotator)
+        assert ranked.told(connection) == plain
+        kinds = {signal.kind for each in plain for signal in each.signals}
+        assert {"same_caption", "near_identical", "model_people", "misspelt"} <= kinds
+        assert ranked.by_record() == {each.record_id: each.score for each in plain}
+        fitting = [
+            each for each in plain if each.concerns(kind="near_identical", key=CSLD) and not each.judged
+        ]
+        places = ranked.places(kind="near_identical", key=CSLD, undecided=True)
+        assert ranked.told(connection, places) == fitting

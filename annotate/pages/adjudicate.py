@@ -9,6 +9,7 @@ import streamlit as st
 from annotate.adjudication_cases import Case, case_of, filled, new_values
 from annotate.adjudication_html import CELL_WORDS, Name, caption_html, names, sources_html
 from annotate.image_routes import image_url
+from annotate.lexicon_versions import active_lexicon
 from annotate.pages.adjudicate_steps import (
     chosen_record,
     drawn,
@@ -27,7 +28,6 @@ from annotate.pages.adjudicate_steps import (
 from annotate.pages.common import base_path, get_store, page_link_to_record, require
 from annotate.store import Store
 from nlp.errors import StoreError
-from nlp.lexicon import load_lexicon
 from nlp.schema import COVID
 
 _ROOM = """<style>
@@ -61,7 +61,7 @@ def _draw(store: Store, name: str) -> None:
     try:
         with store.read() as connection:
             case = case_of(connection, record_id, name)
-            lexicon = load_lexicon()
+            lexicon = active_lexicon(connection, store.findings)
             caption = caption_html(connection, case, lexicon)
     except StoreError as error:
         st.error(str(error))
@@ -139,6 +139,7 @@ def _sides(store: Store, name: str, case: Case) -> None:
             "Take the text",
             key=f"take_text_{mark(case)}",
             shortcut=_TEXT_KEY,
+            disabled=not text.labels,
             on_click=take,
             args=(store, name, case, text.labels),
         )

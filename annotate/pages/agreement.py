@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ from annotate.agreement_matrix import kappa_colours, kappa_matrix, pair_at, pair
 from annotate.agreement_readings import Readings, differing, read_readings
 from annotate.agreement_report import MEASURES, PREVALENCE, explanations, named
 from annotate.agreement_statistics import Agreement
-from annotate.export_data import last_event
 from annotate.pages.common import base_path, get_store, record_url, require
+from annotate.pages.look_again import FRESH_SECONDS, look_again
 from annotate.people import role_of
 from annotate.store import Store
 from annotate.store_tables import RECORD
@@ -32,8 +33,9 @@ def page() -> None:
     store, name = get_store(), require("annotator")
     st.title("Agreement", anchor=False)
     with store.read() as connection:
-        version, role = last_event(connection), role_of(connection, name)
-    readings, report = _measured(store, store.identity(), version)
+        role = role_of(connection, name)
+    looked, readings, report = _measured(store, store.identity())
+    look_again(looked, _measured.clear)
     called = {each.key: each.name for each in names(report.keys, load_lexicon())}
     if not report.annotators:
         st.info("Nobody has confirmed a record yet: there is nothing to compare.")
@@ -57,11 +59,12 @@ def page() -> None:
         )
 
 
-@st.cache_resource(max_entries=2, show_spinner="Measuring agreement")
-def _measured(_store: Store, identity: str, version: int) -> tuple[Readings, Report]:
+@st.cache_resource(ttl=FRESH_SECONDS, max_entries=2, show_spinner="Measuring agreement")
+def _measured(_store: Store, identity: str) -> tuple[float, Readings, Report]:
+    now = time.time()
     with _store.read() as connection:
         readings = read_readings(connection, _store.findings)
-    return readings, report_of(readings)
+    return now, readings, report_of(readings)
 
 
 def _table(report: Report, of: str, called: Mapping[str, str]) -> None:

@@ -147,7 +147,7 @@ def _rank(store: Store) -> int:
     with store.read() as connection:
         ranked = rank_suspects(connection, store.findings)
     with store.write() as connection:
-        rank_suspects_first(connection, {suspect.record_id: suspect.score for suspect in ranked})
+        rank_suspects_first(connection, ranked.by_record())
     return len(ranked)
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from annotate.app_settings import app_store, settings
-from annotate.people import add_user, role_of
+from annotate.people import add_user, name_of_claims, role_of
 from annotate.store import Store
 from annotate.store_tables import ROLES
 from nlp.errors import StoreError
@@ -49,7 +49,7 @@ def current_user() -> str | None:
     if header is not None:
         return st.context.headers.get(header) or None
     if uses_oidc():
-        return _oidc_name() if st.user.is_logged_in else None
+        return name_of_claims(st.user.to_dict()) if st.user.is_logged_in else None
     name = st.session_state.get(_USER) or st.query_params.get("user")
     if name:
         st.session_state[_USER] = name
@@ -126,12 +126,6 @@ def sign_out() -> None:
 def _forget() -> None:
     st.session_state.pop(_USER, None)
     st.query_params.pop("user", None)
-
-
-def _oidc_name() -> str:
-    """An address says more than a name that two people may share."""
-    claims = st.user.to_dict()
-    return next(str(claims[key]) for key in ("email", "preferred_username", "name", "sub") if claims.get(key))
 
 
 def _entrance() -> None:

@@ -4,6 +4,7 @@
 
 const BATCH = 50;
 const LONGEST_WAIT = 10000;
+const TOO_LARGE = 'it is too large for the server: shorten its comment, or delete mentions and boxes';
 
 class Outbox {
   // send(path, body) → {status, answer}; answered(op, ack), changed() and elsewhere(recordId) tell the desk.
@@ -140,8 +141,9 @@ class Outbox {
     this.sending = false;
     if (this.closed) return;
     if (status === 200) this.taken(batch, answer.acks ?? []);
-    else if (status === 413 && batch.length > 1) this.most = 1; // too much at once
-    else if (status === 400 || status === 404 || status === 413) this.hold(batch, answer.error);
+    else if (status === 413 && batch.length > 1) this.most = Math.ceil(batch.length / 2); // too much at once
+    else if (status === 413) this.hold(batch, TOO_LARGE);
+    else if (status === 400 || status === 404) this.hold(batch, answer.error);
     else {
       this.failures += 1;
       this.trouble = answer.error;
@@ -157,6 +159,7 @@ class Outbox {
   taken(batch, acks) {
     this.failures = 0;
     this.trouble = '';
+    this.most = Math.min(BATCH, 2 * this.most);
     const byId = new Map(acks.map((ack) => [ack.op_id, ack]));
     for (const entry of batch) {
       const ack = byId.get(entry.op.op_id);

@@ -18,7 +18,7 @@ class Work {
     const { record } = this;
     const mine = record.mine;
     this.cells = { ...record.labels, ...(mine ? mine.labels : {}) };
-    this.mentionsTouched = Boolean(mine && mine.mentions.length);
+    this.mentionsTouched = Boolean(mine && mine.mentions); // null: untouched; none left: all deleted
     this.mentions = (this.mentionsTouched ? mine.mentions : record.mentions).map((mention) => ({ ...mention }));
     this.sortMentions();
     this.boxes = (mine ? mine.boxes : []).map((box) => ({ ...box }));
@@ -120,13 +120,14 @@ class Work {
   }
 
   operation(action, milliseconds) {
-    const mentions = this.mentionsTouched ? this.mentions : [];
     return {
       op_id: newId(),
       record_id: this.id,
       action,
       labels: { ...this.cells },
-      mentions: mentions.map((m) => Object.fromEntries(KEPT_OF_A_MENTION.map((name) => [name, m[name] ?? '']))),
+      mentions: this.mentionsTouched
+        ? this.mentions.map((m) => Object.fromEntries(KEPT_OF_A_MENTION.map((name) => [name, m[name] ?? ''])))
+        : null,
       boxes: this.boxes.map(({ finding, left, top, right, bottom }) => ({ finding, left, top, right, bottom })),
       comment: this.comment,
       flagged: this.flagged,
@@ -139,7 +140,7 @@ class Work {
   takeUp(op) {
     this.cells = { ...this.cells, ...op.labels };
     for (const key of Object.keys(op.labels)) this.byHand.add(key);
-    if (op.mentions.length) {
+    if (op.mentions) {
       this.mentions = op.mentions.map((mention) => ({ ...mention }));
       this.mentionsTouched = true;
     }

@@ -9,13 +9,13 @@ import streamlit as st
 from annotate.export import KIND_NAMES, export_zip
 from annotate.export_data import Data
 from annotate.export_files import Form
+from nlp.entries import Lexicon
 from nlp.errors import ToolkitError
-from nlp.lexicon import load_lexicon
 
 _SHOWN_UNSETTLED = 200
 
 
-def export_section(data: Data) -> None:
+def export_section(data: Data, lexicon: Lexicon) -> None:
     """Offer the files, or say why they are refused."""
     kind = st.radio("Format", list(KIND_NAMES), format_func=KIND_NAMES.__getitem__, horizontal=True)
     left, right = st.columns(2)
@@ -34,7 +34,7 @@ def export_section(data: Data) -> None:
     form = Form(kind, spreadsheet=safe and kind != "label-studio")
     st.download_button(
         f"Download {len(fit.table):,} records",
-        lambda: export_zip(fit, load_lexicon(), form, now=time.time()),
+        lambda: export_zip(fit, lexicon, form, now=time.time()),
         file_name=f"lesion-labels-{kind}.zip",
         mime="application/zip",
         on_click="ignore",

@@ -12,10 +12,12 @@ import streamlit as st
 from annotate.app_settings import settings
 from annotate.coverage import Amount, coverage
 from annotate.coverage_html import coverage_html
-from annotate.export_data import Data, last_event, read_data
+from annotate.export_data import Data, read_data
 from annotate.groups import read_pairs
+from annotate.lexicon_versions import active_lexicon
 from annotate.pages.common import get_store, require
 from annotate.pages.export_section import export_section, refusal
+from annotate.pages.look_again import FRESH_SECONDS, look_again
 from annotate.people import role_of
 from annotate.split import RATIOS, Division, split
 from annotate.split_report import sentences, uncovered
@@ -39,7 +41,9 @@ def page() -> None:
     with store.read() as connection:
         role = role_of(connection, name)
     if role == "adjudicator":
-        export_section(data)
+        with store.read() as connection:
+            lexicon = active_lexicon(connection, store.findings)
+        export_section(data, lexicon)
     else:
         st.info(
             "Files hold what everybody said: adjudicators get them here, so that readings stay independent."
@@ -49,17 +53,17 @@ def page() -> None:
 def _data(store: Store) -> Data | None:
     """What the database holds now, without the check for leaks, which the export section does."""
     try:
-        with store.read() as connection:
-            version = last_event(connection)
-        return _read(store, store.url, version)
+        looked, data = _read(store, store.url)
     except ToolkitError as error:
         refusal("There is nothing to split or export yet.", error)
         return None
+    look_again(looked, _read.clear)
+    return data
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the labels")
-def _read(_store: Store, url: str, version: int) -> Data:
-    return read_data(_store, images=settings().images, check=False)
+@st.cache_resource(ttl=FRESH_SECONDS, max_entries=2, show_spinner="Reading the labels")
+def _read(_store: Store, url: str) -> tuple[float, Data]:
+    return time.time(), read_data(_store, images=settings().images, check=False)
 
 
 def _overview(data: Data) -> None:
@@ -171,6 +175,7 @@ def _use(store: Store, data: Data, division: Division, choice: Choice, name: str
             refusal("Nothing was changed.", error)
             return
         st.session_state["split_used"] = written
+        _read.clear()
         st.rerun()
     if patients:
         kept = data.table["patient_id"].nunique() - patients

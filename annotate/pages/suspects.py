@@ -11,15 +11,17 @@ import pandas as pd
 import sqlalchemy as sa
 import streamlit as st
 
+from annotate.columns import Places
 from annotate.events import log
 from annotate.groups import read_pairs
 from annotate.load_predictions import load_predictions
 from annotate.pages.common import get_store, record_url, require
+from annotate.pages.look_again import FRESH_SECONDS, look_again
 from annotate.people import require_role, role_of
 from annotate.store import Store
-from annotate.store_tables import EVENT, PREDICTION
+from annotate.store_tables import PREDICTION
 from annotate.suspect_signals import KINDS
-from annotate.suspects import Suspect, apply_suspect_order, finding_names, rank_suspects
+from annotate.suspects import Ranking, Suspect, apply_suspect_order, rank_suspects
 from annotate.tables import read_table
 from nlp.errors import ToolkitError
 
@@ -37,53 +39,51 @@ def page() -> None:
     )
     with store.read() as connection:
         adjudicator = role_of(connection, name) == "adjudicator"
-        last = connection.scalar(sa.select(sa.func.max(EVENT.c.id))) or 0
         predicted = connection.scalar(sa.select(sa.func.count()).select_from(PREDICTION)) or 0
     pairs = _files(store, name, predicted, adjudicator=adjudicator)
-    found = _ranked(store, store.url, last, predicted, tuple(pairs), None if adjudicator else name)
-    shown = _filtered(found, store, adjudicator=adjudicator)
-    if not found:
+    looked, found = _ranked(store, store.url, predicted, tuple(pairs), None if adjudicator else name)
+    look_again(looked, _ranked.clear)
+    places = _filtered(found, adjudicator=adjudicator)
+    if not len(found):
         st.success("No label is suspect: nothing disagrees.", icon=":material/check:")
         return
-    _table(shown, adjudicator=adjudicator)
-    _in_this_order(store, len(found))
+    with store.read() as connection:
+        shown = found.told(connection, places[:_MOST_SHOWN])
+    _table(shown, len(places), adjudicator=adjudicator)
+    if adjudicator:
+        _in_this_order(store, name, len(found))
 
 
-@st.cache_data(max_entries=4, show_spinner="Comparing text, people and image model")
+@st.cache_resource(ttl=FRESH_SECONDS, max_entries=4, show_spinner="Comparing text, people and image model")
 def _ranked(
     _store: Store,
     url: str,
-    last_event: int,
     predicted: int,
     pairs: tuple[tuple[str, str], ...],
     annotator: str | None,
-) -> list[Suspect]:
+) -> tuple[float, Ranking]:
     with _store.read() as connection:
-        return rank_suspects(connection, _store.findings, pairs=pairs, annotator=annotator)
+        return time.time(), rank_suspects(connection, _store.findings, pairs=pairs, annotator=annotator)
 
 
-def _filtered(found: list[Suspect], store: Store, *, adjudicator: bool) -> list[Suspect]:
-    names = finding_names(store.findings)
-    here = [key for key in names if any(each.concerns(key=key) for each in found)]
-    kinds = [kind for kind in KINDS if any(each.concerns(kind=kind) for each in found)]
+def _filtered(found: Ranking, *, adjudicator: bool) -> Places:
+    """Places in the ranking of those that were asked for."""
+    names = found.names
+    here = [key for key in names if (found.signals.key == key).any()]
+    kinds = [kind for kind in KINDS if (found.signals.kind == kind).any()]
     first, second, third = st.columns([1, 1, 1], vertical_alignment="bottom")
     key = first.selectbox("Finding", [None, *here], format_func=lambda key: names.get(key, "every finding"))
     kind = second.selectbox(
         "Reason", [None, *kinds], format_func=lambda kind: KINDS.get(kind, "every reason")
     )
     undecided = third.checkbox(f"Only records that {'nobody' if adjudicator else 'you have not'} decided")
-    shown = [each for each in found if _fits(each, key, kind) and not (undecided and each.judged)]
+    shown = found.places(kind=kind, key=key, undecided=undecided)
     blind = "" if adjudicator else "; what other people say is left out, so that readings stay independent"
     st.caption(f"{len(shown):,} of {len(found):,} suspects{blind}")
     return shown
 
 
-def _fits(suspect: Suspect, key: str | None, kind: str | None) -> bool:
-    """One and the same reason must be of the kind and about the finding."""
-    return any(kind in (None, each.kind) and key in (None, each.key) for each in suspect.signals)
-
-
-def _table(shown: list[Suspect], *, adjudicator: bool) -> None:
+def _table(shown: list[Suspect], count: int, *, adjudicator: bool) -> None:
     rows = [
         {
             "open": record_url(each.record_id),
@@ -93,7 +93,7 @@ def _table(shown: list[Suspect], *, adjudicator: bool) -> None:
             "decided": "yes" if each.judged else "no",
             "image": each.image,
         }
-        for each in shown[:_MOST_SHOWN]
+        for each in shown
     ]
     columns: dict[str, Any] = {
         "open": st.column_config.LinkColumn("open", display_text="open", width="small"),
@@ -112,16 +112,16 @@ def _table(shown: list[Suspect], *, adjudicator: bool) -> None:
         row_height=58,  # two lines, so that reasons can be read
         alt="Suspect records",
     )
-    if len(shown) > _MOST_SHOWN:
+    if count > len(shown):
         st.caption(f"The {_MOST_SHOWN:,} worst are shown; narrow them by finding or reason.")
 
 
-def _in_this_order(store: Store, count: int) -> None:
+def _in_this_order(store: Store, name: str, count: int) -> None:
     words = "“Suspects first” in Annotate then gives records in this order."
     if st.button("Use as the order of work", icon=":material/sort:", help=words):
         try:
             with store.write() as connection:
-                apply_suspect_order(connection, store.findings)
+                apply_suspect_order(connection, store.findings, actor=name, now=time.time())
         except ToolkitError as error:
             st.error(str(error))
             return
@@ -164,7 +164,7 @@ def _take(store: Store, name: str, sent: Any) -> None:
         with store.write() as connection:
             require_role(connection, name, "adjudicator")
             count = load_predictions(connection, table, store.findings, run=sent.name)
-            apply_suspect_order(connection, store.findings)
+            apply_suspect_order(connection, store.findings, actor=name, now=time.time())
             log(
                 connection,
                 name,
@@ -175,6 +175,7 @@ def _take(store: Store, name: str, sent: Any) -> None:
     except ToolkitError as error:
         st.error(str(error))
         return
+    _ranked.clear()
     st.toast(f"Predictions of {count:,} records were taken.", icon=":material/check:")
     st.rerun()
 
