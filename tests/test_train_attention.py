@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from nlp.errors import TrainingError
 from nlp.lexicon import load_lexicon
-from train.attention import METHODS, attend, elementwise, gradcam, gradcam_plus_plus, with_mirror_images
+from train.attention import METHODS, attend, gradcam, gradcam_plus_plus, with_mirror_images
 from train.explain_settings import METHODS as OFFERED
 from train.explain_settings import OCCLUSION
 from train.model import LesionAttentionNetwork, build_model
@@ -50,7 +50,6 @@ def test_attention_gradcam_plus_plus_equals_a_calculation_by_hand() -> None:
     torch.testing.assert_close(
         gradcam(maps, gradients)[0], (mean[0] * maps[0, 0] + mean[1] * maps[0, 1]).clamp_min(0)
     )
-    torch.testing.assert_close(elementwise(maps, gradients)[0], torch.tensor([[0.5, 3.0], [0.0, 0.0]]))
 
 
 def test_attention_short_form_is_the_published_one_where_gradients_are_large() -> None:
@@ -75,11 +74,10 @@ def test_attention_offers_what_the_command_names() -> None:
     assert (*METHODS, OCCLUSION) == OFFERED
 
 
-@pytest.mark.parametrize("pooling", ["mean", "mean_std"])
 @pytest.mark.parametrize("levels", [1, 2])
 @pytest.mark.parametrize("backbone", ["resnet18", "densenet121"])
-def test_attention_equals_differentiating_the_whole_network(backbone: str, levels: int, pooling: str) -> None:
-    model, batch = build(backbone, levels=levels, pooling=pooling), images()
+def test_attention_equals_differentiating_the_whole_network(backbone: str, levels: int) -> None:
+    model, batch = build(backbone, levels=levels), images()
     found = attend(model, batch)
     features = model.forward_features(batch)
     features.retain_grad()
@@ -91,36 +89,65 @@ def test_attention_equals_differentiating_the_whole_network(backbone: str, level
         torch.testing.assert_close(found.maps[:, column], plain)
     torch.testing.assert_close(found.logits, logits.detach())
     assert found.maps.dtype == torch.float32 and (found.maps >= 0).all()
-    assert all(
-        parameter.grad is None for parameter in attend(model.requires_grad_(False), batch, outputs=[0]).maps
-    )
+    frozen = attend(model.requires_grad_(False), batch, outputs=[2])
+    torch.testing.assert_close(frozen.maps[:, 0], found.maps[:, 2])
+
+
+@torch.no_grad()
+def test_attention_weighs_the_maps_whose_means_are_pooled() -> None:
+    model, batch = build(levels=2, pooling="mean_std"), images()
+    features = model.forward_features(batch)
+    maps = model.pooled_maps(features)
+    # the standard deviation of pooling has a small number below its root
+    torch.testing.assert_close(maps.mean(dim=(2, 3)), model.pool(features), rtol=1e-3, atol=4e-3)
+    torch.testing.assert_close(build().pooled_maps(features), features)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "mean_std"])
-def test_attention_takes_two_levels_as_each_alone(pooling: str) -> None:
-    """The coarse maps lie beside the finer ones, every cell four times: weights are those of the cells themselves."""
+@pytest.mark.parametrize("method", [*METHODS])
+def test_attention_takes_two_levels_as_each_alone(method: str, pooling: str) -> None:
+    """Coarse maps lie beside the finer ones, every cell four times with a quarter of the gradient."""
     model, batch = build(levels=2, pooling=pooling), images()
     features = model.forward_features(batch).detach()
-    finer, coarse = features[:, :256], features[:, 256:, ::2, ::2]
-    leaves = [finer.clone().requires_grad_(), coarse.clone().requires_grad_()]
-    joined = torch.cat([leaves[0], interpolate(leaves[1], scale_factor=2, mode="nearest")], dim=1)
-    gradients = torch.autograd.grad(model.forward_head(joined)[:, 0].sum(), leaves)
-    weights = []
-    for maps, gradient in zip((finer, coarse), gradients, strict=True):
-        positive = gradient.clamp_min(0)
-        weights.append((positive / (2 + maps.sum((2, 3), keepdim=True) * positive)).sum((2, 3)))
-    alone = [torch.einsum("bc,bchw->bhw", w, m) for w, m in zip(weights, (finer, coarse), strict=True)]
-    together = (alone[0] + interpolate(alone[1][:, None], scale_factor=2, mode="nearest")[:, 0]).clamp_min(0)
-    torch.testing.assert_close(attend(model, batch, outputs=[0]).maps[:, 0], together)
+    statistics = 2 if pooling == "mean_std" else 1
+    weights = (model.primary.weight / model.pooled_std)[0].detach().view(statistics, -1)
+    total = 0.0
+    for maps, some in (
+        (features[:, :256], weights[:, :256]),
+        (features[:, 256:, ::2, ::2], weights[:, 256:]),
+    ):
+        mean, std = (
+            maps.mean((2, 3), keepdim=True),
+            (maps.var((2, 3), keepdim=True, correction=0) + 1e-5).sqrt(),
+        )
+        read = torch.stack([maps, (maps - mean) ** 2 / std][:statistics], dim=1)
+        gradients = (some / maps[0, 0].numel())[None, :, :, None, None].expand_as(read)
+        if method == "gradcam++":
+            positive = gradients.clamp_min(0)
+            gradients = positive / (2 + read.sum((3, 4), keepdim=True) * positive)
+            summed = gradients.sum((3, 4), keepdim=True)
+        else:
+            summed = gradients.sum((3, 4), keepdim=True) / features[0, 0].numel()
+        alone = (summed * read).sum((1, 2))[:, None]
+        total = total + interpolate(alone, size=features.shape[2:], mode="nearest")[:, 0]
+    found = attend(model, batch, outputs=[0], method=method).maps[:, 0]
+    torch.testing.assert_close(found, _like(total.clamp_min(0), found, method))
 
 
-def test_attention_elementwise_adds_up_to_the_logit_but_for_a_constant() -> None:
-    model, batch = build(levels=2, pooling="mean_std"), images(3)
-    features = model.forward_features(batch).detach().requires_grad_()
-    logits = model.forward_head(features)[:, 0]
-    (gradient,) = torch.autograd.grad(logits.sum(), features)
-    constant = logits.detach() - (gradient * features.detach()).sum((1, 2, 3))
-    torch.testing.assert_close(constant, model.primary.bias.detach().expand(3), rtol=0, atol=1e-3)
+def _like(expected: Tensor, found: Tensor, method: str) -> Tensor:
+    """Grad-CAM takes the mean gradient, not the sum: the same map at another scale."""
+    return expected if method == "gradcam++" else expected * (found.sum() / expected.sum())
+
+
+@pytest.mark.parametrize("pooling", ["mean", "mean_std"])
+def test_attention_by_gradcam_adds_up_to_the_logit_but_for_a_constant(pooling: str) -> None:
+    model, batch = build(levels=2, pooling=pooling), images(3)
+    with torch.no_grad():
+        maps = model.pooled_maps(model.forward_features(batch))
+        unrectified = (maps * model.primary.weight[0][None, :, None, None]).mean((2, 3)).sum(1)
+        torch.testing.assert_close(
+            model(batch)[:, 0] - unrectified, model.primary.bias.expand(3), rtol=0, atol=2e-2
+        )
 
 
 def test_attention_leaves_the_network_as_it_was() -> None:
@@ -199,7 +226,7 @@ class Scaled(nn.Module):
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [("gradcam++", "GradCAMPlusPlus"), ("gradcam", "GradCAM"), ("elementwise", "HiResCAM")],
+    [("gradcam++", "GradCAMPlusPlus"), ("gradcam", "GradCAM")],
 )
 def test_attention_agrees_with_pytorch_grad_cam(method: str, name: str) -> None:
     cams = library("pytorch_grad_cam")

@@ -3,17 +3,17 @@
 The feature maps are computed once; then only the heads are differentiated, once per output. Libraries differentiate
 the whole network for each output, which gives the same gradients many times slower.
 
-| method | what a place of the map is |
+| method | how maps are weighed before they are added and rectified |
 |---|---|
-| ``gradcam++`` | rectified sum of the feature maps, each by its Grad-CAM++ weight (Chattopadhay et al. 2018, doi:10.1109/WACV.2018.00097) |
-| ``gradcam`` | the same by the mean gradient of each map (Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74) |
-| ``elementwise`` | rectified sum of each map times its own gradient there (HiResCAM, Draelos and Carin 2020, arXiv:2011.08891) |
+| ``gradcam++`` | Chattopadhay et al. 2018, doi:10.1109/WACV.2018.00097: what speaks for an output |
+| ``gradcam`` | the mean gradient, Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74: what speaks for it less what speaks against it |
 
-With heads on means and standard deviations, ``elementwise`` before it is rectified adds up to the logit but for a
-constant, for both are homogeneous of degree 1. ``gradcam`` sees nothing of the standard deviations: over a map their
-gradients add up to 0. ``gradcam++`` takes the places where a gradient is positive for the whole map, also where it is
-the dark places of a map that speak for an output. Which of them points into lesions is measured in
-``benchmarks.attention``.
+What is weighed are the maps whose means the heads read (``LesionAttentionNetwork.pooled_maps``): the feature maps, and
+for a standard deviation the squared distances from the mean. Of the feature maps alone the gradients of a standard
+deviation add up to 0, so that Grad-CAM would not see it; and they are positive where a map is bright if its weight is,
+and where it is dark if its weight is not, so that Grad-CAM++ would take every map to speak for every output. As the
+heads are linear, ``gradcam`` before it is rectified adds up to the logit but for a constant (as in CAM, Zhou et al.
+2016, doi:10.1109/CVPR.2016.319).
 """
 
 from __future__ import annotations
@@ -91,15 +91,9 @@ def gradcam(maps: Tensor, gradients: Tensor) -> Tensor:
     return relu(torch.einsum("bc,bchw->bhw", gradients.mean(dim=(2, 3)), maps))
 
 
-def elementwise(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Maps (B, h, w) of feature maps times their gradients; arguments as ``gradcam_plus_plus``."""
-    return relu((maps * gradients).sum(dim=1))
-
-
 METHODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "gradcam++": gradcam_plus_plus,
     "gradcam": gradcam,
-    "elementwise": elementwise,
 }
 
 
@@ -122,13 +116,16 @@ def _attend(
 ) -> Attention:
     with torch.no_grad():
         features = model.forward_features(images).float()
+        maps = model.pooled_maps(features)
     with torch.enable_grad():
-        leaves = features.requires_grad_()
-        logits = model.forward_head(leaves).float()
+        pooled = model.pool(features).requires_grad_()
+        logits = model.forward_pooled(pooled)
         columns = range(logits.shape[1]) if outputs is None else outputs
         # an image's logit depends on its own features alone, so that one sum serves the whole batch
-        gradients = (
-            torch.autograd.grad(logits[:, column].sum(), leaves, retain_graph=True)[0] for column in columns
-        )
-        found = [method(features.detach(), each) for each in gradients]
+        gradients = [
+            torch.autograd.grad(logits[:, column].sum(), pooled, retain_graph=True)[0] for column in columns
+        ]
+    # a mean hands its gradient to all places alike
+    places = maps.shape[2] * maps.shape[3]
+    found = [method(maps, (each / places)[:, :, None, None].expand_as(maps)) for each in gradients]
     return Attention(logits.detach(), torch.stack(found, dim=1))

@@ -21,7 +21,7 @@ from train.pointing import Pointing, peak, point
 from train.shown import Shown
 
 COLUMNS = (
-    *("image", "run", "output", "logit", "probability", "peak_x", "peak_y", "energy_in_lungs"),
+    *("image", "run", "output", "logit", "probability", "peak_x", "peak_y", "energy_in_lungs", "lungs_share"),
     *("lesion_share", "peak_inside", "peak_near", "energy_inside", "iou"),
 )
 
@@ -33,6 +33,7 @@ class OutputRow:
     Attributes:
         peak: x and y in pixels of the image; None for an empty map.
         energy_in_lungs: share of the map within the hull of the lungs; None where none were found or the map is empty.
+        lungs_share: of what the network saw that the lungs fill: what the energy of an even map would be.
         pointing: None where no lesion of this output is known.
     """
 
@@ -42,6 +43,7 @@ class OutputRow:
     probability: float
     peak: tuple[int, int] | None
     energy_in_lungs: float | None
+    lungs_share: float | None
     pointing: Pointing | None
 
 
@@ -67,7 +69,7 @@ def measure(shown: Shown) -> ImageRows:
 def summary(measured: Sequence[ImageRows]) -> Iterator[str]:
     """A line for each run and output: means over images."""
     rows = [row for image in measured for row in image.rows]
-    yield f"{'output':34}{'in lungs':>10}{'points in':>11}{'or near':>9}{'energy':>8}{'IoU':>7}{'lesions':>9}"
+    yield f"{'output':34}{'in lungs':>10}{'if even':>9}{'points in':>11}{'or near':>9}{'energy':>8}{'IoU':>7}{'lesions':>9}"
     for run, output in dict.fromkeys((row.run, row.output) for row in rows):
         some = [row for row in rows if (row.run, row.output) == (run, output)]
         points = [row.pointing for row in some if row.pointing]
@@ -76,7 +78,8 @@ def summary(measured: Sequence[ImageRows]) -> Iterator[str]:
             _mean([getattr(each, name) for each in points]) for name in ("inside", "near", "energy", "iou")
         ]
         name = output_name(output) if run == rows[0].run else f"{output_name(output)}, {run}"
-        yield f"{name[:33]:34}{lungs:>10}{shares[0]:>11}{shares[1]:>9}{shares[2]:>8}{shares[3]:>7}{len(points):>9}"
+        even = _mean([row.lungs_share for row in some if row.lungs_share is not None])
+        yield f"{name[:33]:34}{lungs:>10}{even:>9}{shares[0]:>11}{shares[1]:>9}{shares[2]:>8}{shares[3]:>7}{len(points):>9}"
 
 
 def _row(
@@ -88,7 +91,7 @@ def _row(
     masks: Mapping[str, BoolArray],
 ) -> OutputRow:
     output, positive = found.outputs[place], np.maximum(attention, 0)
-    total = float(positive.sum(dtype=np.float64))
+    total, (top, left, bottom, right) = float(positive.sum(dtype=np.float64)), found.box
     mask = (union(masks) if masks else None) if output == COVID else masks.get(output)
     row, column = peak(positive)
     inside = float(positive[lungs].sum(dtype=np.float64) / total) if total and lungs is not None else None
@@ -99,6 +102,7 @@ def _row(
         probability=float(found.probabilities[place]),
         peak=(column, row) if total else None,
         energy_in_lungs=inside,
+        lungs_share=None if lungs is None else float(lungs[top:bottom, left:right].mean()),
         pointing=None if mask is None else point(attention, mask),
     )
 
@@ -129,7 +133,7 @@ def _cells(path: Path, row: OutputRow) -> list[str]:
     return [
         *(path.as_posix(), row.run, row.output, f"{row.logit:.6g}", f"{row.probability:.6g}"),
         *(map(str, row.peak) if row.peak else ("", "")),
-        "" if row.energy_in_lungs is None else f"{row.energy_in_lungs:.4f}",
+        *("" if share is None else f"{share:.4f}" for share in (row.energy_in_lungs, row.lungs_share)),
         *(f"{float(number):.4f}" if type(number) is float else str(int(number)) for number in numbers),
         *([] if numbers else [""] * 5),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 OCCLUSION = "occlusion"
-METHODS = ("gradcam++", "gradcam", "elementwise", OCCLUSION)
+METHODS = ("gradcam++", "gradcam", OCCLUSION)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _coloured(picture: FloatArray, attention: FloatArray | None) -> FloatArray:
         return grey
     share = scaled(attention).clip(0, 1)
     colours = mpl.colormaps[COLOURS](share)[:, :, :3]
-    opaque = _OPAQUE * np.sqrt(share)[:, :, np.newaxis]
+    opaque = _OPAQUE * share[:, :, np.newaxis]
     blended: FloatArray = (grey * (1 - opaque) + colours * opaque).astype(np.float32)
     return blended
 
