@@ -9,17 +9,19 @@ on patients that they never saw. The method is chosen on val.
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.attention_phantoms import measure_phantoms, train_on_phantoms
-from benchmarks.common import write_result
+from benchmarks.common import RESULTS, machine, write_result
 from nlp.command import run_command
 from nlp.lexicon import load_lexicon
 from nlp.score_report import format_table
@@ -99,7 +101,15 @@ def _seconds(work: Callable[[], object], repeats: int) -> list[float]:
 
 def run(options: Namespace) -> None:
     """Measure, print and write."""
-    result: dict[str, Any] = {"target_times_faster": TARGET_TIMES, "target_pointing": TARGET_POINTING}
+    part = options.only_phantoms or options.only_speed
+    earlier = RESULTS / "attention.json"
+    result: dict[str, Any] = json.loads(earlier.read_text()) if part and earlier.exists() else {}
+    result |= {
+        "machine": machine(),
+        "versions": {"torch": version("torch")},
+        "target_times_faster": TARGET_TIMES,
+        "target_pointing": TARGET_POINTING,
+    }
     if not options.only_phantoms:
         result["speed"] = {
             name: speed(name, images=options.images, repeats=options.repeats) for name in BACKBONES

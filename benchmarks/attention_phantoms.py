@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.phantoms import write_phantoms
 from nlp.schema import COVID
@@ -13,6 +13,9 @@ from nlp.score_report import format_table
 from train.config import recipe
 from train.explain_settings import METHODS, OCCLUSION, Settings
 from train.pointing import Pointing, mean_by_patient
+
+if TYPE_CHECKING:
+    from train.records import IntArray, Records
 
 MODES = ("ladnn", "baseline")
 MEASURES = ("inside", "near", "energy", "iou", "share")
@@ -61,7 +64,7 @@ def measure_phantoms(folder: Path, ladnn: Path, baseline: Path) -> dict[str, Any
     for method in methods:
         result["methods"][method] = {
             split: _summary(
-                _found(folder, [ladnn, baseline], method, records.take(records.rows(split))),
+                _found(folder, [ladnn, baseline], method, records.take(_confirmed(records, split))),
                 (ladnn.name, baseline.name),
             )
             for split in ("val", "test")
@@ -74,7 +77,7 @@ def measure_phantoms(folder: Path, ladnn: Path, baseline: Path) -> dict[str, Any
     return result
 
 
-def _found(folder: Path, runs: Sequence[Path], method: str, records: Any) -> Found:
+def _found(folder: Path, runs: Sequence[Path], method: str, records: Records) -> Found:
     from train.attention_rows import measure
     from train.explainer import Explainer, Unreadable
     from train.lesion_marks import Marks
@@ -89,6 +92,12 @@ def _found(folder: Path, runs: Sequence[Path], method: str, records: Any) -> Fou
             if row.pointing is not None:
                 found.setdefault(row.run, {}).setdefault(row.output, []).append((patient, row.pointing))
     return found
+
+
+def _confirmed(records: Records, split: str) -> IntArray:
+    """Rows of a set that show a lesion."""
+    rows = records.rows(split)
+    return rows[records.covid19[rows] == 1]
 
 
 def _summary(found: Found, names: tuple[str, str]) -> dict[str, Any]:
@@ -125,7 +134,7 @@ def _value(pointing: Pointing, name: str) -> float:
 def _pointing(summary: Mapping[str, Any]) -> float:
     """Mean over findings of how often the strongest place lies in or near the lesion."""
     values = [each["near"]["value"] for each in summary["findings"].values()]
-    return sum(values) / len(values)
+    return float(sum(values) / len(values))
 
 
 def _rows(summary: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:

@@ -253,6 +253,6 @@ def test_report_shows_a_few_images_by_rule(made: Path) -> None:
     assert len({records.patient_ids[row] for row in rows}) == 3
     pictures = attention_pictures(made / "ladnn", own)
     assert [each.name for each in pictures] == ["attention-1", "attention-2", "attention-3"]
-    assert all(each.png.startswith(b"\x89PNG") and "Grad-CAM++" in each.words for each in pictures)
+    assert all(each.png.startswith(b"\x89PNG") and Settings().method in each.words for each in pictures)
     object.__setattr__(records, "paths", RECORDS.paths)  # the images are gone
     assert attention_pictures(made / "ladnn", read_run(made / "ladnn", records)) == ()

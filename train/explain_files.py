@@ -59,7 +59,7 @@ def six_panels(shown: Shown, *, widest: int | None = None) -> bytes:
     found = shown.found[0]
     panels = [
         Panel(
-            f"{output_name(output)}  {found.probabilities[place]:.2f}",
+            _title(output, float(found.probabilities[place]), empty=not (shown.maps[0][place] > 0).any()),
             shown.maps[0][place],
             {} if shown.boxes else {key: mask for key, mask in shown.masks.items() if output in (COVID, key)},
             [box for box in shown.boxes if output in (COVID, box.finding)],
@@ -67,6 +67,10 @@ def six_panels(shown: Shown, *, widest: int | None = None) -> bytes:
         for place, output in enumerate(found.outputs)
     ]
     return png(overlay(shown.picture, panels, widest=widest))
+
+
+def _title(output: str, probability: float, *, empty: bool) -> str:
+    return f"{output_name(output)}  {probability:.2f}{'  (empty map)' if empty else ''}"
 
 
 def compared(shown: Shown) -> bytes:

@@ -77,4 +77,4 @@ def _words(run: Run, row: int) -> str:
         key for key, cell in zip(records.finding_keys, records.finding_cells[row], strict=True) if cell == 1
     ]
     stated = f"stated: {', '.join(finding_codes(keys))}" if keys else "no finding stated"
-    return f"{kind}, {stated}. Grad-CAM++; the number above a panel is the probability. A map shows where, not that it is right."
+    return f"{kind}, {stated}. Method: {Settings().method}; the number above a panel is the probability. A map shows where, not that it is right."
