@@ -18,6 +18,6 @@ class Settings:
         stride: pixels from one square to the next.
     """
 
-    method: str = "gradcam++"
+    method: str = "gradcam"
     window: int = 32
     stride: int = 16
