@@ -18,6 +18,7 @@ from pathlib import Path
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
+    attention_table,
     augmentation_table,
     bootstrap_table,
     data_path_table,
@@ -39,6 +40,7 @@ PAGES = (
     "docs/app.md",
     "docs/commands.md",
     "docs/contract.md",
+    "docs/explain.md",
     "docs/lexicon.md",
     "docs/quality.md",
     "docs/training.md",
@@ -165,6 +167,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "data_path": lambda: data_path_table(ROOT),
     "epoch": lambda: epoch_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),
+    "attention": lambda: attention_table(ROOT),
 }
 
 

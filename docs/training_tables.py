@@ -119,6 +119,49 @@ def bootstrap_table(root: Path) -> str:
     return _with_versions(table(header, rows), found)
 
 
+def attention_table(root: Path) -> str:
+    """How well maps point on phantoms, and how soon they come."""
+    found = result_of(root, "attention")
+    if found is None:
+        return NOT_MEASURED
+    parts = []
+    if phantoms := found.get("phantoms"):
+        chosen = phantoms["chosen_on_val"]
+        measured = phantoms["methods"][chosen]["test"]
+        lines = {f"`{key}`": each for key, each in measured["findings"].items()}
+        lines |= {f"flag, {_MODES[name]}": each for name, each in measured["flag"].items()}
+        lines |= {"flag, LA-DNN − baseline": measured["margin"]}
+        header = (f"`{chosen}`, chosen on val", "images", "points in", "or near", "energy inside", "IoU")
+        rows = [
+            (name, str(each["near"]["images"]), *map(_mean, _pointing(each))) for name, each in lines.items()
+        ]
+        parts.append(table(header, rows))
+    if speed := found.get("speed"):
+        rows = [(name, *_speeds(each)) for name, each in speed.items()]
+        header = ("six maps of an image", "CPU-seconds", "pytorch-grad-cam", "times faster")
+        parts.append(table(header, rows))
+    return _with_versions("\n\n".join(parts), found)
+
+
+_MODES = {"ladnn": "LA-DNN", "baseline": "baseline"}
+
+
+def _pointing(measured: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (measured[name] for name in ("inside", "near", "energy", "iou"))
+
+
+def _mean(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]["low"], found["interval"]["high"]
+    return f"{found['value']:.2f}" if low is None else f"{found['value']:.2f} ({low:.2f}–{high:.2f})"
+
+
+def _speeds(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    ours = f"{found['seconds'] / found['images']:.3f}"
+    if "peer_seconds" not in found:
+        return ours, "", ""
+    return ours, f"{found['peer_seconds'] / found['images']:.3f}", f"{found['times_faster']:.1f}"
+
+
 def _published_row(row: Mapping[str, Any]) -> Sequence[str]:
     spread = "" if row.get("low") is None else f" ({row['low']:.3f}–{row['high']:.3f})"
     return str(row["what"]), str(row["n"]), f"{row['auc']:.3f}{spread}", str(row.get("note") or "")

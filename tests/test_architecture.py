@@ -23,7 +23,7 @@ FORBIDDEN = {
     "annotate": {"train", "torch", "torchvision", "timm", *TOOLS},
     "train": {"annotate", "spacy", *TOOLS},
 }
-PEERS = {"loguru", "medspacy", "negspacy"}
+PEERS = {"grad-cam", "loguru", "medspacy", "negspacy", "pytorch-grad-cam"}
 """Systems that the benchmarks compare with, each in an environment of its own."""
 LIGHT = ("nlp.schema", "nlp.errors", "nlp.lexicon", "nlp.command", "nlp.image_names", "train.config")
 SHARED_BY_TRAIN = {"schema", "errors", "lexicon", "entries", "csv_rows", "command", "image_names", "write"}

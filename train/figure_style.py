@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 WIDTH = 7.2  # inches: 1080 pixels
-_DOTS = 150
+DOTS = 150
 
 COVID, CONTROL, INK, SOFT, LINE = "#c62828", "#2f6db3", "#1b1f24", "#59636e", "#d5dbe1"
 SETS: Mapping[str, str] = {
@@ -74,7 +74,7 @@ def png(figure: Figure) -> bytes:
     """The figure as a PNG file; the same data give the same bytes."""
     target = io.BytesIO()
     with style():
-        figure.savefig(target, format="png", dpi=_DOTS, metadata={"Software": None})
+        figure.savefig(target, format="png", dpi=DOTS, metadata={"Software": None})
     return target.getvalue()
 
 

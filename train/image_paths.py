@@ -12,6 +12,7 @@ import numpy as np
 
 from nlp.errors import ImageError
 from nlp.image_names import IMAGE_SUFFIXES
+from train.lungs import Box
 from train.network import ImageSettings
 from train.prepare import ByteArray, prepare_image
 from train.progress import SILENT, Log
@@ -22,10 +23,11 @@ WHOLE_SLICE = "no lungs found, whole slice used"
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """One image: ``(size, size)`` uint8, or None and in ``warning`` why it cannot be read."""
+    """One image: ``(size, size)`` uint8 of the part ``box`` of the file, or None and in ``warning`` why it cannot be read."""
 
     pixels: ByteArray | None
     warning: str
+    box: Box = (0, 0, 0, 0)
 
 
 def chosen_images(paths: Sequence[Path], log: Log = SILENT) -> list[Path]:
@@ -59,7 +61,7 @@ def prepared(paths: Sequence[Path], settings: ImageSettings) -> list[Ready]:
             made = prepare_image(path, size=settings.size, crop=settings.crop, how=settings.normalise)
         except ImageError as error:
             return Ready(None, str(error))
-        return Ready(made.pixels, WHOLE_SLICE if made.whole else "")
+        return Ready(made.pixels, WHOLE_SLICE if made.whole else "", made.box)
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         return list(pool.map(attempt, paths))

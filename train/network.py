@@ -87,9 +87,12 @@ class LesionAttentionNetwork(nn.Module):
         A logit in bfloat16 has two or three digits, too few for a loss or a ranking.
         """
         with torch.autocast(features.device.type, enabled=False):
-            standard = (self.pool(features) - self.pooled_mean) / self.pooled_std
-            pooled = self.dropout(standard)
-            return torch.cat([self.primary(pooled), self.lesions(pooled)], dim=1)
+            return self.forward_pooled(self.pool(features))
+
+    def forward_pooled(self, pooled: Tensor) -> Tensor:
+        """Logits ``(B, 1 + F)`` of pooled features ``(B, P)``."""
+        standard = self.dropout((pooled - self.pooled_mean) / self.pooled_std)
+        return torch.cat([self.primary(standard), self.lesions(standard)], dim=1)
 
     def pool(self, features: Tensor) -> Tensor:
         """Pooled features ``(B, P)`` of feature maps ``(B, C, h, w)``, not yet standardised."""
@@ -99,6 +102,16 @@ class LesionAttentionNetwork(nn.Module):
             return mean
         variance = maps.var(dim=(2, 3), correction=0)
         return torch.cat([mean, (variance + _LEAST_VARIANCE).sqrt()], dim=1)
+
+    def pooled_maps(self, features: Tensor) -> Tensor:
+        """Maps ``(B, P, h, w)`` whose means are the pooled features: where each of them comes from.
+
+        A standard deviation is the mean of the squared distances from the map's mean, each over the standard deviation.
+        """
+        if self.pooling == "mean":
+            return features
+        mean, std = (part[:, :, None, None] for part in self.pool(features).chunk(2, dim=1))
+        return torch.cat([features, (features - mean) ** 2 / std], dim=1)
 
     def train(self, mode: bool = True) -> Self:
         """As usual, but for batch normalisation under ``frozen_norm``."""

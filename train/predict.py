@@ -40,6 +40,7 @@ def predict(
     device: str = "auto",
     batch_size: int = 64,
     flips: bool | None = None,
+    heatmaps: Path | None = None,
     log: Log = SILENT,
 ) -> Predicted:
     """Predict images and write them as predictions.csv, a row each in the order of the paths.
@@ -50,6 +51,7 @@ def predict(
         out: the table; an image that cannot be read has blank numbers and its reason in ``warning``.
         batch_size: images per step of the network; ``CHUNK`` or so many are in memory.
         flips: the mean of each image and its mirror image; None: as the run did.
+        heatmaps: folder for overlays of what the network looks at, see ``train.explain``; made if needed.
 
     Raises:
         InputError: the run is unfinished, or a file of it cannot be read.
@@ -57,12 +59,15 @@ def predict(
         ImageError: no image is there, or none can be read; then nothing is written.
         OutputError: the table cannot be written.
     """
+    from train.explain import check_folder, explain
     from train.image_forms import unreadable
     from train.image_paths import chosen_images
     from train.predictions import columns, csv_lines, rows
     from train.predictor import Predictor
 
     _check_target(run, out)
+    if heatmaps is not None:
+        check_folder(heatmaps)
     network = Predictor(run, device=device, batch_size=batch_size, flips=flips)
     images = chosen_images(paths, log)
     problems: list[str] = []
@@ -77,6 +82,8 @@ def predict(
             log.live(f"images predicted: {start + len(part):,} of {len(images):,}")
         if len(problems) == len(images):
             raise unreadable(problems, len(images))
+    if heatmaps is not None:
+        explain(run, images, heatmaps, device=device, flips=flips, log=log)
     return Predicted(len(images), positive, tuple(problems))
 
 
@@ -104,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="default: predictions.csv",
     )
+    add(
+        "--heatmaps",
+        type=Path,
+        metavar="DIR",
+        help="draw what the network looks at, into DIR; more ways: train.explain",
+    )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1 … (default: auto)")
     add("--batch-size", type=_count, default=64, metavar="N", help="images per step (default: 64)")
     add(
@@ -122,6 +135,7 @@ def _command(options: argparse.Namespace) -> None:
         device=options.device,
         batch_size=options.batch_size,
         flips=options.flips,
+        heatmaps=options.heatmaps,
         log=Log(sys.stderr),
     )
     if found.problems:

@@ -13,6 +13,7 @@ from pathlib import Path
 from nlp.write import replacing, writing
 from train.model_card import model_card
 from train.pictures import Picture, pictures
+from train.pictures_attention import RULE, attention_pictures
 from train.records import Records
 from train.report_facts import LIMITS, data_tables, image_warnings, settings_table
 from train.report_tables import (
@@ -51,7 +52,7 @@ figure { margin: 1.2rem 0; max-width: 45rem; }
 img { display: block; width: 100%; height: auto; background: #ffffff; padding: .5rem; border: 1px solid var(--line);
   border-radius: .3rem; }
 """
-_PARTS = {"curves": "Curves", "findings": "Findings", "data": "Data"}
+_PARTS = {"curves": "Curves", "findings": "Findings", "attention": "Where it looks", "data": "Data"}
 
 
 def write_report(folder: Path, records: Records) -> None:
@@ -67,7 +68,7 @@ def write_report(folder: Path, records: Records) -> None:
         OutputError: something cannot be written; older files are intact.
     """
     run = read_run(folder, records)
-    made = pictures(run)
+    made = (*pictures(run), *attention_pictures(folder, run))
     target = folder / "figures"
     with writing(target):
         target.mkdir(exist_ok=True)
@@ -110,7 +111,11 @@ def _beginning(run: Run) -> Iterator[str]:
 
 def _parts(run: Run, made: Sequence[Picture]) -> Iterator[str]:
     for part, heading in _PARTS.items():
+        if part == "attention" and not any(picture.part == part for picture in made):
+            continue
         yield _heading(heading)
+        if part == "attention":
+            yield f"<p>{escape(RULE)}</p>"
         if part == "findings":
             yield from _findings(run)
         if part == "data":

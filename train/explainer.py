@@ -1,0 +1,139 @@
+"""A finished run that shows where it looks in images that it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nlp.schema import COVID
+from train.attention import METHODS, Attention, attend, with_mirror_images
+from train.augment import plain
+from train.config_file import read_config
+from train.explain_settings import OCCLUSION, Settings
+from train.image_forms import FloatArray, read_grey
+from train.image_paths import Ready, prepared, unlabelled
+from train.lungs import Box
+from train.map_places import on_image
+from train.occlusion import occlude
+from train.predictions import predict_records
+from train.predictor import Predictor
+from train.run_folder import CONFIG
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """One image and where a network looks in it, K outputs.
+
+    Attributes:
+        outputs: the flag, then the findings if the network learnt them.
+        logits: (K,).
+        probabilities: (K,), as in predictions.csv.
+        maps: (K, h, w) float32 as the method gives them, not scaled.
+        box: the part of the picture that the maps cover; what the network saw.
+        shape: height and width of the picture.
+    """
+
+    path: Path
+    outputs: tuple[str, ...]
+    logits: FloatArray
+    probabilities: FloatArray
+    maps: FloatArray
+    box: Box
+    shape: tuple[int, int]
+    warning: str
+
+    def on_image(self) -> FloatArray:
+        """(K, height, width): the maps over the whole picture, 0 outside of what the network saw."""
+        return on_image(self.maps, self.box, self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Unreadable:
+    """An image that cannot be read, and why."""
+
+    path: Path
+    reason: str
+
+
+class Explainer:
+    """The network of a run, and how to look into it."""
+
+    def __init__(
+        self,
+        run: Path,
+        settings: Settings,
+        *,
+        device: str = "auto",
+        batch_size: int = 16,
+        flips: bool | None = None,
+    ) -> None:
+        self.name = run.resolve().name
+        self.network = Predictor(run, device=device, batch_size=batch_size, flips=flips)
+        learnt = self.network.model.finding_keys
+        flag_only = read_config(run / CONFIG, {}).mode == "baseline"
+        self.outputs = (COVID,) if flag_only else (COVID, *learnt)
+        self._look = self._way(settings)
+
+    def explain(self, paths: Sequence[Path]) -> Iterator[tuple[FloatArray, Explained] | Unreadable]:
+        """The picture, (height, width) in [0, 1], and its maps, for each path in order."""
+        size = self.network.batch_size
+        for start in range(0, len(paths), size):
+            part = paths[start : start + size]
+            found = prepared(part, self.network.model.image_settings)
+            rows = [row for row, each in enumerate(found) if each.pixels is not None]
+            made = dict(zip(rows, self._explained(part, found, rows), strict=True)) if rows else {}
+            for row, path in enumerate(part):
+                yield made[row] if row in made else Unreadable(path, found[row].warning)
+
+    def _explained(
+        self, paths: Sequence[Path], found: Sequence[Ready], rows: Sequence[int]
+    ) -> Iterator[tuple[FloatArray, Explained]]:
+        pixels = np.stack([found[row].pixels for row in rows])[:, np.newaxis]  # type: ignore[misc]
+        attention = self._attention(torch.from_numpy(pixels))
+        logits, maps = attention.logits.cpu().numpy(), attention.maps.cpu().numpy()
+        count, chosen = len(self.outputs), [paths[row] for row in rows]
+        known = unlabelled(chosen, self.network.model.finding_keys)
+        probabilities = predict_records(known, logits, self.network.thresholds).probabilities
+        for place, (row, path) in enumerate(zip(rows, chosen, strict=True)):
+            picture = read_grey(path)
+            height, width = picture.shape
+            each = found[row]
+            yield (
+                picture,
+                Explained(
+                    path=path,
+                    outputs=self.outputs,
+                    logits=logits[place, :count],
+                    probabilities=probabilities[place, :count],
+                    maps=maps[place],
+                    box=each.box,
+                    shape=(height, width),
+                    warning=each.warning,
+                ),
+            )
+
+    def _attention(self, pixels: torch.Tensor) -> Attention:
+        side = self.network.model.image_settings.size
+        images = plain(pixels.to(self.network.device), size=side).contiguous(
+            memory_format=torch.channels_last
+        )
+        return with_mirror_images(self._look, images) if self.network.flips else self._look(images)
+
+    def _way(self, settings: Settings) -> Callable[[torch.Tensor], Attention]:
+        model, outputs = self.network.model, range(len(self.outputs))
+        if settings.method in METHODS:
+            return partial(attend, model, method=settings.method, outputs=outputs)
+        assert settings.method == OCCLUSION
+        return partial(
+            occlude,
+            model,
+            window=settings.window,
+            stride=settings.stride,
+            outputs=outputs,
+            batch_size=self.network.batch_size,
+        )
