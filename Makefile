@@ -64,3 +64,4 @@ docs: $(TRAIN)
 	$(RUN) -m docs.generate
 	$(RUN) -m examples.draw --sheet docs/images/phantoms.png
 	$(RUN) -m docs.pictures
+	$(RUN) -m docs.app_pictures
