@@ -154,7 +154,9 @@ def _of_readers(facts: Facts, column: int, place: Places) -> Signals:
 
 def _votes_in_words(votes: Sequence[int]) -> str:
     said = sorted((cell, count) for cell, count in zip(CELL_VALUES, votes, strict=True) if count)
-    return "readers disagree: " + ", ".join(f"{count} say {_ANSWERS[cell]}" for cell, count in said)
+    return "readers disagree: " + ", ".join(
+        f"{count} {'says' if count == 1 else 'say'} {_ANSWERS[cell]}" for cell, count in said
+    )
 
 
 def _of_text(facts: Facts, column: int, answer: NDArray[np.int8]) -> Signals:

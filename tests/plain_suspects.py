@@ -111,7 +111,10 @@ def _of_people(facts: Facts, key: str) -> Iterator[Signal]:
     said = facts.cells(key)
     if facts.people.settled is None and len(said) > 1:
         votes = [labels.get(key, "") for labels in facts.people.readings.values()]
-        words = ", ".join(f"{votes.count(cell)} say {_ANSWERS[cell]}" for cell in sorted(said))
+        words = ", ".join(
+            f"{votes.count(cell)} say{'s' if votes.count(cell) == 1 else ''} {_ANSWERS[cell]}"
+            for cell in sorted(said)
+        )
         yield Signal("readers", key, 0.9 if {"0", "1"} <= set(said) else 0.4, f"readers disagree: {words}")
     text = facts.labels.get(key, "")
     if len(said) == 1 and {text, said[0]} == {"0", "1"}:

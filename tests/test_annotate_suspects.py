@@ -127,7 +127,7 @@ def rank(store: Store, pairs: tuple[tuple[str, str], ...] = ()) -> dict[int, Sus
 def test_suspects_are_ranked_with_reasons_in_words(filled: Store) -> None:
     ranked = rank(filled)
     assert [*ranked] == sorted(ranked, key=lambda record: (-ranked[record].score, record))
-    assert "readers disagree: 1 say absent, 1 say present" in ranked[2].reason
+    assert "readers disagree: 1 says absent, 1 says present" in ranked[2].reason
     assert ranked[1].reason.startswith("text says consolidation, one reader says no")
     assert ranked[1].concerns(kind="text_people", key=CSLD)
     assert not ranked[1].concerns(kind="text_people", key=GGO)
