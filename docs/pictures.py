@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from annotate.split import main as split
+from benchmarks.desk_browser import FLAGS, chromium_program
 from nlp.aggregate import Record, of_panel
 from nlp.batch import Reader
 from nlp.command import run_command
@@ -42,18 +42,6 @@ SMALL = [
     "--force",
 ]
 """The README's training."""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-]
 
 
 def take(out: Path, browser: str) -> list[Path]:
@@ -105,7 +93,7 @@ def _screenshots(page: Path, out: Path, browser: str, name: str, height: int = 0
 
     written = []
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=browser, args=[*FLAGS, "--hide-scrollbars"])
         for theme in ("light", "dark"):
             view = chromium.new_page(
                 viewport={"width": 900, "height": height or 600},
@@ -134,9 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     draw_sheet(options.out / "contact-sheet.png")
     print(f"wrote {options.out / 'contact-sheet.png'}")
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = chromium_program()
     if browser is None:
-        print(f"no page pictured: none of {', '.join(BROWSERS)} is installed", file=sys.stderr)
+        print("no page pictured: Chromium is not installed", file=sys.stderr)
         return
     for path in take(options.out, browser):
         print(f"wrote {path}")

@@ -35,6 +35,7 @@ def from_timm(name: str, *, levels: int) -> Backbone:
             std=tuple(config.get("std", IMAGENET_STD)),
         )
         _freeze_what_follows(backbone)
+    # timm's networks have no common error for this: each fails in its own way at the first picture
     except (AssertionError, AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
         raise TrainingError(
             f"backbone {name} gives no feature maps of an RGB image; choose another, such as densenet169"

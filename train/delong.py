@@ -64,17 +64,6 @@ def delong(positive: Bools, scores: Floats, patient_ids: Sequence[str] | None = 
     return Areas(auc, _covariance(of_positives, of_negatives, patients, positive))
 
 
-def auc_interval(areas: Areas, model: int = 0) -> tuple[float, float]:
-    """A 95 % interval on the logit scale, which stays within 0 and 1; (auc, auc) where the AUC is 0 or 1."""
-    auc = float(areas.auc[model])
-    if not 0 < auc < 1:
-        return auc, auc
-    centre = np.log(auc / (1 - auc))
-    half = _NORMAL_95 * np.sqrt(areas.covariance[model, model]) / (auc * (1 - auc))
-    low, high = 1 / (1 + np.exp(-(centre + np.array([-half, half]))))
-    return float(low), float(high)
-
-
 def auc_difference(areas: Areas, first: int = 0, second: int = 1) -> Difference:
     """Paired comparison of two models on the same records."""
     value = float(areas.auc[first] - areas.auc[second])
