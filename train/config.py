@@ -11,6 +11,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from nlp.errors import TrainingError
+from train.explain_settings import METHODS, Settings
 
 if TYPE_CHECKING:
     from train.augment import Augmentation
@@ -37,7 +38,9 @@ def _default_augmentation() -> Augmentation:
 class Config:
     """All that decides the weights of a network, apart from the data; the defaults are recipe ``ladnn``."""
 
-    recipe: str = _setting("ladnn", "named set of defaults, see RECIPES", ("ladnn", "head_start", "paper"))
+    recipe: str = _setting(
+        "ladnn", "named set of defaults, see RECIPES", ("ladnn", "head_start", "paper", "deep-covid")
+    )
     # the network
     backbone: str = _setting("densenet169", "torchvision's or timm's name")
     weights: str = _setting("imagenet", "imagenet, none, or a file of weights for the backbone")
@@ -49,6 +52,9 @@ class Config:
         0, "views of each image that heads are fitted to first; 0: random", low=0, high=64
     )
     head_ridge: float = _setting(20.0, "ridge of that fit, per view; more keeps heads smaller", low=1e-6)
+    views: int = _setting(
+        0, "views of each image whose features are computed once and kept; 0: new ones", low=0, high=64
+    )
     dropout: float = _setting(0.2, "share of pooled features dropped before the heads", low=0, high=0.95)
     # what is learnt
     mode: str = _setting("ladnn", "the flag with the findings, or the flag alone", ("ladnn", "baseline"))
@@ -92,6 +98,7 @@ class Config:
         0.0, "sensitivity that the threshold has on val; 0: Youden's", low=0, high=1
     )
     test_flips: bool = _setting(True, "predict the mean of each image and its mirror image")
+    attention: str = _setting(Settings().method, "how the report shows where the network looks", METHODS)
     # the run
     folds: int = _setting(0, "out-of-fold predictions over so many patient folds; 0 none", low=0, high=100)
     seed: int = _setting(0, "of weights, order, augmentation and dropout", low=0, high=2**31 - 1)
@@ -129,6 +136,33 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "select": "loss",
         "average": False,
         "augmentation": {"scale": (0.8, 1.2), "flip": 0.5},
+    },
+    # Minaee et al. 2020 (Deep-COVID, doi:10.1016/j.media.2020.101794); docs/deep_covid.md says what is whose
+    "deep-covid": {
+        "backbone": "resnet18",
+        "levels": 1,
+        "pooling": "mean",
+        "frozen_norm": True,
+        "trained": "heads",
+        "views": 5,
+        "dropout": 0.0,
+        "mode": "baseline",
+        "balance": True,
+        "image_size": 224,
+        "crop": "none",
+        "normalise": "none",
+        "epochs": 100,
+        "batch_size": 20,
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "warmup_epochs": 0.0,
+        "clip_norm": 0.0,
+        "average": False,
+        "test_flips": False,
+        "attention": "occlusion",
+        "augmentation": {"rotation_degrees": 10.0, "scale": (0.9, 1.1), "flip": 0.5, "noise": 0.02},
     },
 }
 """Differences from the defaults; an ``augmentation`` here is complete: what it leaves out is off."""
@@ -219,3 +253,9 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "folds must be 0 or at least 2; found 1"
     if config.loss == "joint" and not (config.primary_weight or config.lesion_weight):
         yield "primary_weight and lesion_weight are both 0: there is nothing to learn"
+    if config.views and (config.trained != "heads" or not config.frozen_norm or config.weights == "none"):
+        yield (
+            f"views = {config.views} keeps features of a backbone that does not change: it needs trained = heads,"
+            f" frozen_norm = true and pretrained weights; found {config.trained}, {str(config.frozen_norm).lower()} and"
+            f" {config.weights}"
+        )

@@ -57,7 +57,7 @@ class Epoch:
         """Do the steps that the running epoch has left, pausing after each."""
         config, training, ranks = self._config, self._training, self._ranks
         epoch = len(training.history)
-        order = epoch_order(config, self._covid19, self._train_rows, epoch).to(self._data.pixels.device)
+        order = epoch_order(config, self._covid19, self._train_rows, epoch).to(self._data.inputs.device)
         rows_of_steps = list(batches(order, config.batch_size, rank=ranks.rank, world=ranks.world))
         done = training.step - epoch * self._per_epoch
         self._images = sum(map(len, rows_of_steps))

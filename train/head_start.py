@@ -12,13 +12,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from train.augment import augment, plain
 from train.config import Config
-from train.devices import autocast, choose_precision, place
 from train.network import LesionAttentionNetwork
 from train.records import FloatArray, IntArray, Records
+from train.views import pooled_views
 
-_BATCH = 64
 _ITERATIONS = 1000
 _LEAST_SPREAD = 1e-3  # of a pooled feature; one that never changes must not be blown up
 
@@ -28,15 +26,14 @@ def start_heads(
 ) -> None:
     """Set the standardisation of pooled features and both heads from the training records.
 
-    Views are the image, its mirror image if flips are allowed, and augmented ones: ``config.head_start`` in all. A
-    finding that the records do not show both present and absent keeps its random head, as does every finding in mode
-    ``baseline``.
+    A finding that the records do not show both present and absent keeps its random head, as does every finding in
+    mode ``baseline``.
 
     Args:
         pixels: (n, 1, S, S) uint8, one per record.
         rows: numbers of the training records.
     """
-    features = _views(config, model, pixels, rows)
+    features = pooled_views(config, model, pixels, rows, views=config.head_start)
     mean, std = features.mean(dim=0), features.std(dim=0).clamp_min(_LEAST_SPREAD)
     model.pooled_mean.copy_(mean)
     model.pooled_std.copy_(std)
@@ -46,31 +43,6 @@ def start_heads(
         heads += [(model.lesions, column, cells) for column, cells in enumerate(records.findings[rows].T)]
     for head, row, targets in heads:
         _fit(head, row, standard, np.tile(targets, config.head_start), config.head_ridge * config.head_start)
-
-
-@torch.no_grad()
-def _views(config: Config, model: LesionAttentionNetwork, pixels: Tensor, rows: IntArray) -> Tensor:
-    """Pooled features (views x rows, P) of every view, one view after another."""
-    device = model.pooled_mean.device
-    precision = choose_precision(config.precision, device)
-    generator = torch.Generator(device).manual_seed(config.seed)
-    model.eval()
-    found: list[Tensor] = []
-    for view in range(config.head_start):
-        for some in torch.split(torch.from_numpy(rows), _BATCH):
-            images = _view(config, place(pixels[some.to(pixels.device)], device), view, generator)
-            with autocast(device, precision):
-                maps = model.forward_features(images.contiguous(memory_format=torch.channels_last))
-            found.append(model.pool(maps))
-    return torch.cat(found)
-
-
-def _view(config: Config, pixels: Tensor, number: int, generator: torch.Generator) -> Tensor:
-    if number == 0:
-        return plain(pixels, size=config.image_size)
-    if number == 1 and config.augmentation.flip > 0:
-        return plain(pixels, size=config.image_size).flip(3)
-    return augment(pixels, ranges=config.augmentation, size=config.image_size, generator=generator)
 
 
 @torch.no_grad()

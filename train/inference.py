@@ -25,7 +25,7 @@ def predict_logits(
     """Logits in float32, which is what results are written from; val while training may take less.
 
     Args:
-        pixels: (n, 1, S, S) uint8.
+        pixels: (n, 1, S, S) uint8; or their pooled features (n, P), which have no mirror image.
         flips: the mean of each image's logits and its mirror image's.
         size: side of the network's input, pixels; None: as the pixels are.
         precision: of the backbone; the heads are float32 always, as bfloat16 would tie scores.
@@ -49,6 +49,9 @@ def predict_logits(
 
 
 def _logits(model: nn.Module, pixels: Tensor, size: int, *, flips: bool) -> Tensor:
+    if pixels.ndim == 2:
+        found: Tensor = model(pixels).float()
+        return found
     images = plain(pixels, size=size).contiguous(memory_format=torch.channels_last)
     logits: Tensor = model(images).float()
     return (logits + model(images.flip(-1)).float()) / 2 if flips else logits

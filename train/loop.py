@@ -31,6 +31,7 @@ from train.selection import EpochRow, Judge, best_epoch, exhausted
 from train.signals import Stopped, stop_asked
 from train.step import place_data
 from train.training import Training, begin, restore, save
+from train.views import training_inputs
 
 SAVE_SECONDS = 60.0
 ALONE = Ranks()
@@ -94,11 +95,10 @@ def fit(
         )
         if resume and folder:
             restore(training, folder, log)
-        data = place_data(config, pixels, records, train_rows, device)
-        epoch = Epoch(config, training, data, records, train_rows, ranks, log)
-        judge = Judge(
-            config, pixels[torch.from_numpy(val_rows)], records.take(val_rows), device, data.positive_weight
-        )
+        inputs = training_inputs(config, training.model, pixels, records, train_rows, val_rows, log)
+        data = place_data(config, inputs.train, inputs.records, inputs.rows, device)
+        epoch = Epoch(config, training, data, inputs.records, inputs.rows, ranks, log)
+        judge = Judge(config, inputs.val, records.take(val_rows), device, data.positive_weight)
         keeper = _Keeper(training, folder if ranks.first else None, save_seconds)
         while len(training.history) < config.epochs and not exhausted(config, training.history):
             for _ in epoch.steps():

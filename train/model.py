@@ -18,7 +18,7 @@ from nlp.lexicon import load_lexicon
 from train.backbones import create_backbone
 from train.network import ImageSettings, LesionAttentionNetwork
 from train.sealed import read_sealed, write_sealed
-from train.weights import load_weights
+from train.weights import NONE, load_weights
 
 __all__ = [
     "ImageSettings",
@@ -44,6 +44,7 @@ def build_model(
     pooling: str = "mean",
     frozen_norm: bool = False,
     trained: str = "all",
+    filled: bool = True,
     seed: int = 0,
     image_settings: ImageSettings | None = None,
     log: Callable[[str], None] | None = None,
@@ -52,8 +53,9 @@ def build_model(
 
     Args:
         weights: "imagenet", "none" (random) or the path of a file (``train.weights``).
-        levels, pooling, frozen_norm, trained: see ``Backbone`` and ``LesionAttentionNetwork``; random weights have no
+        levels, pooling, frozen_norm, trained: see ``Backbone`` and ``LesionAttentionNetwork``; random weights have
             nothing worth keeping, so that nothing is frozen with "none".
+        filled: False leaves the weights random that a saved state will replace; what is frozen stays the same.
         log: is told what was loaded.
 
     Raises:
@@ -68,10 +70,10 @@ def build_model(
             dropout=dropout,
             image_settings=image_settings,
             pooling=pooling,
-            frozen_norm=frozen_norm and weights != "none",
+            frozen_norm=frozen_norm and weights != NONE,
         )
-    said = load_weights(body, weights)
-    if weights != "none":
+    said = load_weights(body, weights if filled else NONE)
+    if weights != NONE:
         body.freeze(trained)
     if log:
         log(said)

@@ -71,7 +71,12 @@ class LesionAttentionNetwork(nn.Module):
         self.lesions = nn.Linear(pooled, len(self.finding_keys))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``(B, 1 + F)`` of images ``(B, 1 or 3, H, W)`` from 0 to 1: the flag, then the findings in order."""
+        """Logits ``(B, 1 + F)`` of images ``(B, 1 or 3, H, W)`` from 0 to 1: the flag, then the findings in order.
+
+        Pooled features ``(B, P)`` that were kept of images may stand for them.
+        """
+        if images.ndim == 2:
+            return self.forward_pooled(images)
         return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> Tensor:
@@ -82,17 +87,17 @@ class LesionAttentionNetwork(nn.Module):
         return maps
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits ``(B, 1 + F)`` of feature maps, in the precision of the weights even under autocast.
+        """Logits ``(B, 1 + F)`` of feature maps."""
+        return self.forward_pooled(self.pool(features))
+
+    def forward_pooled(self, pooled: Tensor) -> Tensor:
+        """Logits ``(B, 1 + F)`` of pooled features ``(B, P)``, in the precision of the weights even under autocast.
 
         A logit in bfloat16 has two or three digits, too few for a loss or a ranking.
         """
-        with torch.autocast(features.device.type, enabled=False):
-            return self.forward_pooled(self.pool(features))
-
-    def forward_pooled(self, pooled: Tensor) -> Tensor:
-        """Logits ``(B, 1 + F)`` of pooled features ``(B, P)``."""
-        standard = self.dropout((pooled - self.pooled_mean) / self.pooled_std)
-        return torch.cat([self.primary(standard), self.lesions(standard)], dim=1)
+        with torch.autocast(pooled.device.type, enabled=False):
+            standard = self.dropout((pooled - self.pooled_mean) / self.pooled_std)
+            return torch.cat([self.primary(standard), self.lesions(standard)], dim=1)
 
     def pool(self, features: Tensor) -> Tensor:
         """Pooled features ``(B, P)`` of feature maps ``(B, C, h, w)``, not yet standardised."""

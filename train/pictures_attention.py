@@ -31,7 +31,8 @@ def attention_pictures(folder: Path, run: Run, *, device: str = "auto") -> tuple
     paths = [run.records.paths[row] for row in rows]
     if not (folder / MODEL_FILE).exists() or not all(path.exists() for path in paths):
         return ()
-    network = Explainer(folder, Settings(), device=device)
+    method = str(run.settings.get("attention", Settings().method))
+    network = Explainer(folder, Settings(method), device=device)
     marks = Marks(run.records.finding_keys)
     found = []
     for number, (row, shown) in enumerate(zip(rows, show([network], paths, marks), strict=True), 1):
@@ -42,7 +43,7 @@ def attention_pictures(folder: Path, run: Run, *, device: str = "auto") -> tuple
                     f"attention-{number}",
                     "attention",
                     title,
-                    _words(run, row),
+                    _words(run, row, method),
                     six_panels(shown, widest=WIDEST),
                 )
             )
@@ -70,11 +71,11 @@ def chosen_rows(run: Run) -> list[int]:
     return [places[records.images[row]] for row in rows]
 
 
-def _words(run: Run, row: int) -> str:
+def _words(run: Run, row: int, method: str) -> str:
     records = run.records
     kind = "Confirmed" if records.covid19[row] == 1 else "Control"
     keys = [
         key for key, cell in zip(records.finding_keys, records.finding_cells[row], strict=True) if cell == 1
     ]
     stated = f"stated: {', '.join(finding_codes(keys))}" if keys else "no finding stated"
-    return f"{kind}, {stated}. Method: {Settings().method}; the number above a panel is the probability. A map shows where, not that it is right."
+    return f"{kind}, {stated}. Method: {method}; the number above a panel is the probability. A map shows where, not that it is right."

@@ -49,19 +49,19 @@ class Judge:
     """Measures networks on the val records.
 
     Args:
-        pixels: (n, 1, S, S) uint8 of the val records.
+        inputs: (n, 1, S, S) uint8 of the val records, or their pooled features (n, P).
         positive_weight: (F,) as in training, or None.
     """
 
     def __init__(
         self,
         config: Config,
-        pixels: Tensor,
+        inputs: Tensor,
         val: Records,
         device: torch.device,
         positive_weight: Tensor | None,
     ) -> None:
-        self._config, self._pixels, self._device = config, pixels, device
+        self._config, self._inputs, self._device = config, inputs, device
         self._precision = choose_precision(config.precision, device)
         self._covid19, self._findings = torch.from_numpy(val.covid19), torch.from_numpy(val.findings)
         self._positive_weight = None if positive_weight is None else positive_weight.cpu()
@@ -70,7 +70,7 @@ class Judge:
         """Loss and AUC of the flag; the AUC is NaN where val has one class."""
         config = self._config
         found = predict_logits(
-            model, self._pixels, device=self._device, size=config.image_size, precision=self._precision
+            model, self._inputs, device=self._device, size=config.image_size, precision=self._precision
         )
         logits = torch.from_numpy(found)
         loss = batch_loss(config, logits, self._covid19, self._findings, self._positive_weight)

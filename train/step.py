@@ -1,4 +1,4 @@
-"""One training step: change the images, predict, compare, and move the weights a little.
+"""One training step: change the images (or take kept features), predict, compare, move the weights a little.
 
 Nothing in it waits for the device, so a GPU can replay it as a CUDA graph; a CPU runs the same lines.
 """
@@ -25,14 +25,15 @@ class Data:
     """What a step reads.
 
     Attributes:
-        pixels: (n, 1, S, S) uint8, on the device, or in host memory where they would fill it.
+        inputs: (n, 1, S, S) uint8 images, or (n, P) pooled features with ``views``; on the device, or in host memory
+            where they would fill it.
         covid19: (n,) targets on the device, NaN is masked.
         findings: (n, F) targets on the device, NaN is masked.
         positive_weight: (F,) or None.
         generator: of the device, for the augmentation.
     """
 
-    pixels: Tensor
+    inputs: Tensor
     covid19: Tensor
     findings: Tensor
     positive_weight: Tensor | None
@@ -45,17 +46,17 @@ class Data:
 
     @property
     def on_host(self) -> bool:
-        """Whether every step brings its images to the device."""
-        return self.pixels.device != self.device
+        """Whether every step brings its inputs to the device."""
+        return self.inputs.device != self.device
 
 
 def place_data(
-    config: Config, pixels: Tensor, records: Records, train_rows: IntArray, device: torch.device
+    config: Config, inputs: Tensor, records: Records, train_rows: IntArray, device: torch.device
 ) -> Data:
-    """Images and targets on the device; weights for rare findings from the training rows."""
+    """Inputs and targets on the device; weights for rare findings from the training rows."""
     weight = positive_weights(records.findings[train_rows]).to(device) if config.positive_weights else None
     return Data(
-        pixels=place(pixels, device),
+        inputs=place(inputs, device),
         covid19=torch.from_numpy(records.covid19).to(device),
         findings=torch.from_numpy(records.findings).to(device),
         positive_weight=weight,
@@ -70,7 +71,7 @@ class Step:
     ``check`` raises. A CPU checks at every step, a GPU when an epoch ends, because asking would make it wait.
 
     Args:
-        model: called with images (B, 1, S, S) in [0, 1], gives logits (B, 1 + F).
+        model: called with images (B, 1, S, S) in [0, 1] or pooled features (B, P), gives logits (B, 1 + F).
         loss_sum: scalar on the device that the loss of every image is added to.
 
     Attributes:
@@ -97,14 +98,15 @@ class Step:
         optimizer.found_inf = self._bad  # type: ignore[attr-defined]
 
     def __call__(self, rows: Tensor) -> None:
-        """Learn from these rows, (B,) on the device of ``pixels``."""
+        """Learn from these rows, (B,) on the device of ``inputs``."""
         config, data = self._config, self._data
-        pixels = data.pixels[rows].to(self._device, non_blocking=True)
+        seen = data.inputs[rows].to(self._device, non_blocking=True)
         rows = rows.to(self._device, non_blocking=True)
-        images = augment(pixels, ranges=config.augmentation, size=config.image_size, generator=data.generator)
-        images = images.contiguous(memory_format=torch.channels_last)
+        if not config.views:
+            seen = augment(seen, ranges=config.augmentation, size=config.image_size, generator=data.generator)
+            seen = seen.contiguous(memory_format=torch.channels_last)
         with autocast(self._device, self._precision):
-            logits = self._model(images).float()
+            logits = self._model(seen).float()
         loss = batch_loss(config, logits, data.covid19[rows], data.findings[rows], data.positive_weight)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -78,7 +78,8 @@ def begin(
     model = build_model(
         config.backbone,
         finding_keys=records.finding_keys,
-        weights="none" if resumed else config.weights,
+        weights=config.weights,
+        filled=not resumed,
         dropout=config.dropout,
         levels=config.levels,
         pooling=config.pooling,
@@ -173,8 +174,8 @@ def _identity(
 
 
 def _floats(model: torch.nn.Module) -> list[Tensor]:
-    """Weights and statistics of batch normalisation, without its counters."""
-    tensors = (*model.parameters(), *model.buffers())
+    """Weights that learn and statistics of batch normalisation, without its counters."""
+    tensors = (*filter(lambda each: each.requires_grad, model.parameters()), *model.buffers())
     return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
 
 
