@@ -63,6 +63,9 @@ class Column:
         return None
 
 
+NORMAL_DIAGNOSES = ("normal", "healthy", "no finding", "no findings")
+"""What ``diagnosis`` says of a control without disease, in lower case; any other name is a disease."""
+
 _BEFORE = (
     Column("image", "path below the image folder; unique", required=True),
     Column("patient_id", "the unit that a split never cuts", required=True),

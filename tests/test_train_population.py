@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.made_records import CRPA, CSLD, GGO, NAN, SEPTAL, make_records
-from train.population import finding_populations, flag_population, measured_targets
+from train.population import finding_populations, flag_population, group_of, measured_targets
 
 BLANK = [NAN] * 5
 
@@ -54,3 +54,9 @@ def test_population_counts_what_a_person_confirmed_without_a_caption() -> None:
     assert finding_populations(records, positives_only=False)[GGO].rows.tolist() == [
         0
     ]  # a control is only assumed
+
+
+def test_population_groups_of_controls_follow_their_diagnosis() -> None:
+    assert group_of("lung cancer", True) == "COVID-19"
+    named = {name: group_of(name, False) for name in ("Normal", " healthy", "pneumonia", "")}
+    assert list(named.values()) == ["normal", "normal", "other disease", "control"]

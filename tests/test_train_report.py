@@ -104,7 +104,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, records: Records) -> Path:
 
 def test_report_writes_every_figure_and_nothing_blank(folder: Path) -> None:
     names = {path.stem for path in (folder / "figures").iterdir()}
-    curves = {"loss", "roc", "confusion", "scores", "calibration"}
+    curves = {"loss", "roc", "confusion", "groups", "scores", "calibration"}
     assert names == curves | {"findings", "pairs", "composition", "counts", "concordance"}
     for path in (folder / "figures").iterdir():
         with Image.open(BytesIO(path.read_bytes())) as image:
@@ -118,7 +118,7 @@ def test_report_is_one_page_that_loads_nothing(folder: Path) -> None:
     assert not found.open
     assert "script" not in found.tags and "link" not in found.tags
     sources = [value for name, value in found.attributes if name in ("src", "href")]
-    assert len(sources) == 10
+    assert len(sources) == 11
     assert all(source and source.startswith("data:image/png;base64,") for source in sources)
     assert "http:" not in text and "https:" not in text
     assert "default-src 'none'" in text
@@ -135,11 +135,16 @@ def test_report_says_the_figures_with_interval_and_n(folder: Path) -> None:
     words = "\n".join(Reader((folder / "report.html").read_text()).words)
     assert f"{found['auc']:.3f} ({found['auc_low']:.3f} to {found['auc_high']:.3f})" in words
     assert f"{found['n_positive']} ({found['n_patients_positive']})" in words
+    row = found["cutoffs"][4]
+    assert (
+        f"{row['specificity']:.3f} ({row['specificity_low']:.3f} to {row['specificity_high']:.3f})" in words
+    )
     order = [
         "What was asked",
         "How good it is",
         "What the file alone says",
         "Curves",
+        "Sensitivity and specificity at each cut-off",
         "Findings",
         "Data",
         "Settings",

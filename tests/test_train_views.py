@@ -133,6 +133,6 @@ def test_views_recipe_from_phantoms_to_report(
     assert metrics["training"]["recipe"] == "deep-covid" and metrics["test"]["covid19"]["auc"] > 0.9
     text = (out / "report.html").read_text()
     assert "Method: occlusion" in text and "Sensitivity and specificity at each cut-off" in text
-    assert all(f'id="{name}"' in text for name in ("scores", "groups", "confusion", "roc", "attention-1"))
+    assert all(f'id="{name}"' in text for name in ("groups", "confusion", "roc", "attention-1"))
     rows = metrics["test"]["covid19"]["cutoffs"]
     assert np.all(np.diff([row["sensitivity"] for row in rows]) <= 0)

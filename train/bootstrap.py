@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -90,6 +91,17 @@ def interval(values: Floats) -> Interval:
         return Interval(None, None, len(values))
     low, high = np.percentile(defined, LEVELS)
     return Interval(float(low), float(high), len(values) - len(defined))
+
+
+def exact_bounds(value: float, patients: int) -> Interval | None:
+    """The interval of a proportion that is exactly 0 or 1, where resampling gives none; None for all others.
+
+    Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404, taking each patient as one trial.
+    """
+    if value not in (0.0, 1.0):
+        return None
+    between = binomtest(round(value * patients), patients).proportion_ci(method="exact")
+    return Interval(float(between.low), float(between.high))
 
 
 def resampled_auc(positive: Bools, scores: Floats, resamples: Resamples) -> Floats:

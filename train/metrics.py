@@ -2,18 +2,17 @@
 
 A metric over one class is None, with its n. Intervals resample patients; all metrics of one output share their
 resamples, so that they can be read together. Resampling cannot say how sure a proportion of exactly 0 or 1 is: there
-the exact binomial bound is taken (Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404), counting patients.
+the exact binomial bound is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from train.bootstrap import (
@@ -22,11 +21,13 @@ from train.bootstrap import (
     Resamples,
     draw,
     enough_patients,
+    exact_bounds,
     interval,
     resampled_auc,
     resampled_average_precision,
 )
 from train.calibration import Bin, calibration_error, log_loss, probability, reliability
+from train.cutoffs import CutOff, at_cutoffs
 from train.operating_point import OperatingPoint
 from train.population import Population
 
@@ -61,7 +62,7 @@ class Output:
     """Everything about one output on one set.
 
     ``threshold`` is on the probability scale of predictions.csv. ``resamples_dropped`` counts resamples without both
-    classes, which no interval uses. ``bins`` and the calibration error are None where a class is missing.
+    classes, which no interval uses. Where a class is missing, ``bins`` and ``cutoffs`` are empty, the error None.
     """
 
     metrics: Mapping[str, Metric]
@@ -77,6 +78,7 @@ class Output:
     log_loss: float | None
     calibration_error: float | None
     bins: tuple[Bin, ...]
+    cutoffs: tuple[CutOff, ...]
     resamples: int
     resamples_dropped: int
 
@@ -98,6 +100,7 @@ def score_output(
     seed: int,
     bootstraps: int = RESAMPLES,
     temperature: float = 1.0,
+    cutoffs: Sequence[float] = (),
 ) -> Output:
     """Measure one output over its population; ``logits`` (n,) are those of the population."""
     positive, patients = population.positive, np.asarray(population.patient_ids, dtype=str)
@@ -105,6 +108,7 @@ def score_output(
     both = bool(positive.any() and not positive.all())
     values = _values(positive, logits, called, probabilities) if both else {}
     intervals: dict[str, Interval] = {}
+    resamples: Resamples | None = None
     if both and enough_patients(positive, population.patient_ids):
         resamples = draw(population.patient_ids, seed=seed, resamples=bootstraps)
         intervals = _intervals(positive, logits, called, probabilities, resamples)
@@ -124,6 +128,7 @@ def score_output(
         log_loss=log_loss(positive, logits, temperature) if both else None,
         calibration_error=calibration_error(bins) if both else None,
         bins=bins,
+        cutoffs=at_cutoffs(positive, probabilities, cutoffs, resamples) if both else (),
         resamples=bootstraps if intervals else 0,
         resamples_dropped=intervals["auc"].dropped if intervals else 0,
     )
@@ -166,10 +171,8 @@ def _exact(
     }
     found = {}
     for name, rows in among.items():
-        if (value := values[name]) in (0.0, 1.0):
-            trials = len(np.unique(patients[rows]))
-            between = binomtest(round(value * trials), trials).proportion_ci(method="exact")
-            found[name] = Interval(float(between.low), float(between.high))
+        if bounds := exact_bounds(values[name], len(np.unique(patients[rows]))):
+            found[name] = bounds
     return found
 
 

@@ -13,7 +13,7 @@ from train.figures_curves import calibration, confusion, flag_curves, loss_curve
 from train.figures_data import composition
 from train.figures_lesions import concordance, finding_curves, lesion_counts, pair_plot
 from train.metrics import Counts
-from train.population import finding_populations, flag_population
+from train.population import finding_populations, flag_population, group_of
 from train.run_files import OUT_OF_FOLD, Measured, Run
 
 _SEED = 0  # of the bands
@@ -59,9 +59,15 @@ def _curves(run: Run) -> Iterator[Made]:
     probability = each.probability[rows]
     diagnoses = [each.records.diagnoses[row] for row in rows]
     at = run.metrics[name]["covid19"]["threshold"]
-    words = "Images of each diagnosis by the flag's probability, each row with its own scale."
-    figure = score_histograms(probability, positive, diagnoses, None if name == OUT_OF_FOLD else at)
-    yield "scores", part, "Scores by diagnosis", words, figure
+    groups = [group_of(each, flag) for each, flag in zip(diagnoses, positive, strict=True)]
+    at = None if name == OUT_OF_FOLD else at
+    words = "Images by the flag's probability, each row with its own scale."
+    figure = score_histograms(probability, positive, groups, at)
+    yield "groups", part, "Scores: COVID-19, other disease, normal", words, figure
+    if len(set(diagnoses)) > len(set(groups)):
+        words = "The same for each diagnosis."
+        figure = score_histograms(probability, positive, diagnoses, at)
+        yield "scores", part, "Scores by diagnosis", words, figure
     words = (
         "Bins of equal number; bars are 95 % Wilson intervals that take images as independent. On the dotted line, a"
         " probability is a frequency."

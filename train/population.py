@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.schema import COVID
+from nlp.schema import COVID, NORMAL_DIAGNOSES
 from train.finding_facts import known_findings
 from train.records import Records
 
@@ -92,6 +92,19 @@ def _entailed(records: Records) -> Bools:
         for other in reached.intersection(records.finding_keys):
             found[:, records.finding_keys.index(other)] |= present[:, place]
     return found
+
+
+def group_of(diagnosis: str, positive: bool) -> str:
+    """COVID-19, or of a control what its diagnosis says: normal, other disease, or no more than that.
+
+    >>> group_of("Lung cancer", False), group_of("Healthy", False), group_of("", False)
+    ('other disease', 'normal', 'control')
+    """
+    if positive:
+        return "COVID-19"
+    if not diagnosis:
+        return "control"
+    return "normal" if diagnosis.strip().casefold() in NORMAL_DIAGNOSES else "other disease"
 
 
 def _population(records: Records, targets: NDArray[np.floating], column: int) -> Population:

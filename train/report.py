@@ -18,6 +18,7 @@ from train.records import Records
 from train.report_facts import LIMITS, data_tables, image_warnings, settings_table
 from train.report_tables import (
     Table,
+    cutoff_table,
     few_patients,
     findings_table,
     headline_table,
@@ -121,6 +122,9 @@ def _parts(run: Run, made: Sequence[Picture]) -> Iterator[str]:
         if part == "data":
             yield from _data(run)
         yield from (_figure(picture) for picture in made if picture.part == part)
+        if part == "curves" and (table := cutoff_table(run)):
+            yield f"<h3>{escape(table.title)}</h3>"
+            yield _table(table)
 
 
 def _findings(run: Run) -> Iterator[str]:

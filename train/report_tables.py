@@ -143,6 +143,21 @@ def findings_table(run: Run) -> Table | None:
     return Table("Findings", (*header, NAMES["specificity"], "AUC for the flag"), rows, note)
 
 
+def cutoff_table(run: Run) -> Table | None:
+    """The flag's sensitivity and specificity at fixed probabilities; None where a class is missing."""
+    found = _flag(run, run.headline)
+    if not found.get("cutoffs"):
+        return None
+    names = ("sensitivity", "specificity")
+    rows = tuple((f"{row['cutoff']:g}", *(_figure(row, name) for name in names)) for row in found["cutoffs"])
+    note = (
+        f"On {SET_NAMES[run.headline]}. COVID-19 is called where the probability is at or above the cut-off, whatever"
+        " val says. To look at, not to choose from: a cut-off chosen here is too good."
+    )
+    header = ("cut-off", *(f"{NAMES[name]} (95 % interval)" for name in names))
+    return Table("Sensitivity and specificity at each cut-off", header, rows, note)
+
+
 def few_patients(run: Run) -> Iterator[str]:
     """A sentence on the figures of the headline set that rest on fewer than ten patients of a class, if any do."""
     scores = run.metrics[run.headline]

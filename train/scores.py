@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.bootstrap import RESAMPLES
+from train.cutoffs import CUTOFFS
 from train.metrics import Output, score_output
 from train.operating_point import OperatingPoint, Thresholds, check_logits
 from train.population import Population, finding_populations, flag_population
@@ -87,7 +88,7 @@ def score(
     temperature = threshold.calibration.temperature
     columns = enumerate(records.finding_keys, start=1)
     return Scores(
-        score_output(flag, flag.logits(logits), threshold.covid19, seed, bootstraps, temperature),
+        score_output(flag, flag.logits(logits), threshold.covid19, seed, bootstraps, temperature, CUTOFFS),
         outputs(finding_populations(records).items()),
         outputs(finding_populations(records, positives_only=False).items()),
         outputs((key, flag_population(records, column)) for column, key in columns),
