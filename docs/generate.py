@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
+from docs.deep_covid_tables import cutoffs_table, deep_covid_table, frozen_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
     attention_table,
@@ -40,6 +41,7 @@ PAGES = (
     "docs/app.md",
     "docs/commands.md",
     "docs/contract.md",
+    "docs/deep_covid.md",
     "docs/explain.md",
     "docs/lexicon.md",
     "docs/quality.md",
@@ -168,6 +170,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "epoch": lambda: epoch_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),
     "attention": lambda: attention_table(ROOT),
+    "frozen": lambda: frozen_table(ROOT),
+    "deep_covid": lambda: deep_covid_table(ROOT),
+    "cutoffs": lambda: cutoffs_table(ROOT),
 }
 
 

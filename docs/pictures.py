@@ -1,12 +1,14 @@
 """Take the pictures of the docs: ``python -m docs.pictures``.
 
-The highlighted page and the beginning of a report in a headless Chromium, in both themes, and a contact sheet.
+The highlighted page and the beginning of a report in a headless Chromium, in both themes, and a contact sheet; with
+``--weights``, which must be ResNet-18's, figures of recipe ``deep-covid`` too.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -42,6 +44,8 @@ SMALL = [
     "--force",
 ]
 """The README's training."""
+DEEP_COVID = {"groups": "deep-covid-groups", "attention-1": "deep-covid-attention"}
+"""Figure of the recipe's report → picture of its page."""
 
 
 def take(out: Path, browser: str) -> list[Path]:
@@ -63,19 +67,35 @@ def draw_sheet(path: Path) -> None:
     sheet.save(path, optimize=True)
 
 
+def deep_covid(out: Path, weights: Path) -> list[Path]:
+    """Figures of the recipe's report on the example set."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--recipe", "deep-covid", "--weights", str(weights), "--device", "cpu"]
+        figures = _trained(Path(folder), options) / "figures"
+        return [
+            Path(shutil.copy(figures / f"{figure}.png", out / f"{name}.png"))
+            for figure, name in DEEP_COVID.items()
+        ]
+
+
 def _report(folder: Path) -> Path:
     """The README's training on the example set."""
+    return _trained(folder, SMALL) / "report.html"
+
+
+def _trained(folder: Path, options: Sequence[str]) -> Path:
+    """The run's folder of a training on the example set."""
     labels, labelled, run = folder / "labels.csv", folder / "labelled.csv", folder / "first"
     captions = str(ROOT / "examples" / "captions.csv")
     images = str(ROOT / "examples" / "images")
     codes = [
         extract([captions, "--covid-column", "covid19", "-o", str(labels)]),
         split([str(labels), "-o", str(labelled)]),
-        train([str(labelled), "--images", images, "--out", str(run), *SMALL]),
+        train([str(labelled), "--images", images, "--out", str(run), *options]),
     ]
     if any(codes):
         raise ToolkitError("the example set could not be trained on; the message stands above")
-    return run / "report.html"
+    return run
 
 
 def _shown(reader: Reader) -> Iterator[tuple[str, str, Record]]:
@@ -116,12 +136,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "docs" / "images", help="folder (default: docs/images)"
     )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="ImageNet weights of ResNet-18")
     return run_command(parser, _run, arguments)
 
 
 def _run(options: argparse.Namespace) -> None:
     draw_sheet(options.out / "contact-sheet.png")
     print(f"wrote {options.out / 'contact-sheet.png'}")
+    if options.weights:
+        for path in deep_covid(options.out, options.weights):
+            print(f"wrote {path}")
     browser = chromium_program()
     if browser is None:
         print("no page pictured: Chromium is not installed", file=sys.stderr)
