@@ -7,6 +7,7 @@ count. With ``--results`` the recipe's result on the published split: val decide
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 
 from annotate.convert import convert
-from benchmarks.common import ROOT, cpu_seconds, write_result
+from benchmarks.common import RESULTS, ROOT, cpu_seconds, write_result
 from nlp.command import run_command
 from nlp.score_report import format_table
 from train.cache import load_images
@@ -129,7 +130,9 @@ def _run(options: Namespace) -> None:
     place = options.data / "covid-ct"
     convert("la-dnn", place, labels)
     records = read_records(labels, place / "images")
-    measured: dict[str, Any] = {"versions": {"torch": version("torch")}, "speed": [], "results": []}
+    before = RESULTS / "frozen.json"
+    earlier = json.loads(before.read_text())["speed"] if before.exists() and not options.speed else []
+    measured: dict[str, Any] = {"versions": {"torch": version("torch")}, "speed": earlier, "results": []}
     for backbone in options.speed:
         config = config_of(backbone, options.weights, epochs=options.epochs)
         measured["speed"].append(speed(config, records, options.runs / ".cache", options.sample))
@@ -150,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--data", type=Path, default=SHARED / "data", help="folder with covid-ct")
     add("--weights", type=Path, default=SHARED / "weights", help="folder with weights")
     add("--runs", type=Path, default=ROOT / "runs" / "deep-covid", help="folder of the runs")
-    add("--speed", nargs="*", default=["resnet18"], help="backbones whose time is taken")
+    add("--speed", nargs="*", default=["resnet18"], help="backbones whose time is taken; none: keep what was")
     add("--epochs", type=int, default=100, help="of the training whose time is taken")
     add("--sample", type=int, default=60, help="train images, and val images, computed anew")
     add("--results", action=BooleanOptionalAction, default=True, help="train by the recipe and measure")
