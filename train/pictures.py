@@ -61,9 +61,12 @@ def _curves(run: Run) -> Iterator[Made]:
     at = run.metrics[name]["covid19"]["threshold"]
     groups = [group_of(each, flag) for each, flag in zip(diagnoses, positive, strict=True)]
     at = None if name == OUT_OF_FOLD else at
-    words = "Images by the flag's probability, each row with its own scale."
+    words = (
+        "Images by the flag's probability, each row with its own scale. Controls are of other disease or normal where"
+        " their diagnosis says so."
+    )
     figure = score_histograms(probability, positive, groups, at)
-    yield "groups", part, "Scores: COVID-19, other disease, normal", words, figure
+    yield "groups", part, "Scores by group", words, figure
     if len(set(diagnoses)) > len(set(groups)):
         words = "The same for each diagnosis."
         figure = score_histograms(probability, positive, diagnoses, at)
