@@ -1,7 +1,7 @@
 """Take the pictures of the docs: ``python -m docs.pictures``.
 
 The highlighted page and the beginning of a report in a headless Chromium, in both themes, and a contact sheet; with
-``--weights``, which must be ResNet-18's, figures of recipe ``deep-covid`` too.
+``--deep-covid``, a run that ``benchmarks.frozen`` left, figures of that recipe too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from nlp.explain import write_html
 from nlp.extract import main as extract
 from nlp.lexicon import load_lexicon
 from train.contact_sheet import contact_sheet
+from train.explain import main as explain
 from train.run import main as train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,8 +45,8 @@ SMALL = [
     "--force",
 ]
 """The README's training."""
-DEEP_COVID = {"groups": "deep-covid-groups", "attention-1": "deep-covid-attention"}
-"""Figure of the recipe's report → picture of its page."""
+EXPLAINED = "fig01-b.jpg"
+"""The example slice that a network of recipe ``deep-covid`` is shown."""
 
 
 def take(out: Path, browser: str) -> list[Path]:
@@ -67,35 +68,32 @@ def draw_sheet(path: Path) -> None:
     sheet.save(path, optimize=True)
 
 
-def deep_covid(out: Path, weights: Path) -> list[Path]:
-    """Figures of the recipe's report on the example set."""
+def deep_covid(run: Path, out: Path) -> list[Path]:
+    """Scores of a finished run, and where it looks in an example slice."""
+    drawn, groups = out / "deep-covid-occlusion.png", out / "deep-covid-groups.png"
+    shutil.copy(run / "figures" / "groups.png", groups)
+    image, masks = ROOT / "examples" / "images" / EXPLAINED, ROOT / "examples" / "masks"
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--recipe", "deep-covid", "--weights", str(weights), "--device", "cpu"]
-        figures = _trained(Path(folder), options) / "figures"
-        return [
-            Path(shutil.copy(figures / f"{figure}.png", out / f"{name}.png"))
-            for figure, name in DEEP_COVID.items()
-        ]
+        options = ["--method", "occlusion", "--masks", str(masks), "--out", folder, "--device", "cpu"]
+        if explain([str(run), str(image), *options]):
+            raise ToolkitError("the example slice could not be explained; the message stands above")
+        shutil.copy(next(Path(folder).glob("*.png")), drawn)
+    return [groups, drawn]
 
 
 def _report(folder: Path) -> Path:
     """The README's training on the example set."""
-    return _trained(folder, SMALL) / "report.html"
-
-
-def _trained(folder: Path, options: Sequence[str]) -> Path:
-    """The run's folder of a training on the example set."""
     labels, labelled, run = folder / "labels.csv", folder / "labelled.csv", folder / "first"
     captions = str(ROOT / "examples" / "captions.csv")
     images = str(ROOT / "examples" / "images")
     codes = [
         extract([captions, "--covid-column", "covid19", "-o", str(labels)]),
         split([str(labels), "-o", str(labelled)]),
-        train([str(labelled), "--images", images, "--out", str(run), *options]),
+        train([str(labelled), "--images", images, "--out", str(run), *SMALL]),
     ]
     if any(codes):
         raise ToolkitError("the example set could not be trained on; the message stands above")
-    return run
+    return run / "report.html"
 
 
 def _shown(reader: Reader) -> Iterator[tuple[str, str, Record]]:
@@ -136,15 +134,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "docs" / "images", help="folder (default: docs/images)"
     )
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="ImageNet weights of ResNet-18")
+    parser.add_argument("--deep-covid", type=Path, metavar="RUN", help="a finished run of that recipe")
     return run_command(parser, _run, arguments)
 
 
 def _run(options: argparse.Namespace) -> None:
     draw_sheet(options.out / "contact-sheet.png")
     print(f"wrote {options.out / 'contact-sheet.png'}")
-    if options.weights:
-        for path in deep_covid(options.out, options.weights):
+    if options.deep_covid:
+        for path in deep_covid(options.deep_covid, options.out):
             print(f"wrote {path}")
     browser = chromium_program()
     if browser is None:
