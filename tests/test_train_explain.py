@@ -100,6 +100,7 @@ def test_overlay_panels_have_the_pixels_of_the_picture() -> None:
     attention[100:140, 60:90] = 1
     panels = [Panel("one", attention, {}), Panel("two", None, {}, [LesionBox(KEYS[0], 10, 20, 50, 60)])]
     image = np.asarray(Image.open(BytesIO(png(overlay(picture, panels)))).convert("RGB")).astype(int)
+    assert abs(image.shape[1] - (2 * (400 + 8) + 8 + 78)) <= 1, "no room is left for a third panel"
     left, top = 8, 26 + 8
     panel = image[top : top + 350, left : left + 400]
     coloured = np.ptp(panel, axis=2) > 20

@@ -61,8 +61,10 @@ def overlay(
 
     Args:
         picture: (height, width) in [0, 1].
+        panels: one at least.
     """
     width, height = _size(picture, widest)
+    columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     whole = (columns * (width + _GAP) + _GAP + _BAR, rows * (height + _TITLE + _GAP) + _GAP + _FOOT)
     figure = Figure(figsize=(whole[0] / DOTS, whole[1] / DOTS))
