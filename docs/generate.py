@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
+from docs.audit_tables import audit_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
     attention_table,
@@ -38,6 +39,7 @@ PACKAGES = ("nlp", "annotate", "train", "examples")
 PAGES = (
     "README.md",
     "docs/app.md",
+    "docs/audit.md",
     "docs/commands.md",
     "docs/contract.md",
     "docs/explain.md",
@@ -168,6 +170,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "epoch": lambda: epoch_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),
     "attention": lambda: attention_table(ROOT),
+    "audit": lambda: audit_table(ROOT),
 }
 
 
