@@ -183,7 +183,7 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def _counts(cell: Cell) -> str:
     text = f"{cell.positive} / {cell.negative} ({cell.patients[0]} / {cell.patients[1]})"
-    return f"{text}: nothing {cell.missing}" if cell.missing else text
+    return f"{text}, none {cell.missing}" if cell.missing else text
 
 
 def _more(rows: Sequence[object], name: str) -> str:

@@ -23,7 +23,7 @@ from train.records import Records
 from train.same_slice import likeness
 
 CERTAIN = 0.97
-POSSIBLE = 0.75
+POSSIBLE = 0.6
 CANDIDATES = 20
 COLUMNS = ("image_a", "image_b", "score", "split_a", "split_b", "covid19_a", "covid19_b")
 
