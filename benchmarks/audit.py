@@ -19,7 +19,7 @@ from __future__ import annotations
 import csv
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -83,7 +83,7 @@ def _copy_rows(records: Records) -> list[Row]:
     scores = []
     for row in generator.choice(records.rows("train"), COPIES, replace=False):
         image = read_grey(records.paths[row])
-        copy = np.asarray(altered(image, generator), np.float32) / 255
+        copy = np.asarray(np.asarray(altered(image, generator)) / 255, np.float32)
         scores.append(likeness(describe(image), describe(copy)))
     share = float(np.mean(np.array(scores) >= CERTAIN))
     return [_row("altered copies of train slices that are certain", share, f"{COPIES} copies")]
@@ -162,8 +162,7 @@ def _row(what: str, value: float, note: str) -> Row:
 def _run(options: Namespace) -> None:
     with TemporaryDirectory() as folder:
         rows, found = measure(options.data, Path(folder))
-    shown: list[Mapping[str, Any]] = rows
-    print(format_table([(row["what"], f"{row['value']:.3g}", row["note"]) for row in shown]))
+    print(format_table([(row["what"], f"{row['value']:.3g}", row["note"]) for row in rows]))
     if options.sheet:
         across = [pair for pair in found.pairs if across_sets(found.records, pair)]
         draw_pairs(found.records, across, options.sheet)

@@ -14,16 +14,24 @@ from train.pictures import Picture
 from train.records import Records
 
 SHOWN = 24
-"""Pairs that are drawn; near_duplicates.csv has all."""
+"""Pairs that are drawn; the tables have all."""
 _TILE = 340  # pixels
 _GAP = 8
 _FLAGS = {1.0: "COVID-19", 0.0: "control"}
 
 
 def most_telling(records: Records, pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs by what they spoil: certain ones of opposite flags, then across sets, then the others by score."""
+    """The pairs by what they spoil: certain ones of opposite flags, then across sets, then the others by score.
+
+    Possible pairs of one patient are left out: the next slice of an examination is no news.
+    """
+    shown = [
+        pair
+        for pair in pairs
+        if pair.certain or records.patient_ids[pair.first] != records.patient_ids[pair.second]
+    ]
     return sorted(
-        pairs,
+        shown,
         key=lambda pair: (
             not pair.certain,
             not opposite_flags(records, pair),

@@ -107,7 +107,9 @@ def _sentences(sentences: Iterable[str], name: str) -> Iterator[str]:
 
 def _tables(found: Audit) -> Iterator[tuple[str, Sequence[str], Rows]]:
     records = found.records
-    yield "near_duplicates.csv", PAIR_COLUMNS, pair_rows(records, found.pairs)
+    for name, certain in (("near_duplicates.csv", True), ("possible_duplicates.csv", False)):
+        pairs = [pair for pair in found.pairs if pair.certain is certain]
+        yield name, PAIR_COLUMNS, pair_rows(records, pairs)
     yield "shared_between_sets.csv", SHARED_COLUMNS, (each.row for each in found.shared)
     yield "coverage.csv", COVERAGE_COLUMNS, (each.row for each in found.cells)
     if found.shortcuts:

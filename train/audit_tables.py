@@ -42,7 +42,7 @@ def summary_table(found: Audit) -> Table:
 
 
 def pairs_table(found: Audit) -> Table:
-    """The most telling pairs."""
+    """Pairs, those that spoil the most first."""
     shown = most_telling(found.records, found.pairs)
     rows = tuple(
         (
@@ -54,7 +54,9 @@ def pairs_table(found: Audit) -> Table:
         for pair in shown[:LISTED]
     )
     header = ("score", "level", "image", "image", "")
-    return Table("Near duplicates", header, rows, _more(shown, "near_duplicates.csv"))
+    return Table(
+        "Near duplicates", header, rows, _more(shown, "near_duplicates.csv and possible_duplicates.csv")
+    )
 
 
 def shared_table(found: Audit) -> Table:

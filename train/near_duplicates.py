@@ -1,4 +1,4 @@
-"""Pictures of one slice among many, whatever was done to them: ``near_duplicates.csv``.
+"""Pictures of one slice among many, whatever was done to them: ``near_duplicates.csv``, ``possible_duplicates.csv``.
 
 Every slice is compared with every other by a part of its features; the ``CANDIDATES`` most alike are laid over it
 (``train.same_slice``). A pair is certain from ``CERTAIN`` on: the same slice, cut, scaled, windowed, compressed or
@@ -66,7 +66,7 @@ def near_duplicates(
 
 
 def pair_rows(records: Records, pairs: Sequence[Pair]) -> Iterator[tuple[str, ...]]:
-    """The rows of near_duplicates.csv, in the order of ``COLUMNS``; an unknown flag is blank."""
+    """The rows of both tables, in the order of ``COLUMNS``; an unknown flag is blank."""
     for pair in pairs:
         both = pair.first, pair.second
         flags = (records.covid19[row] for row in both)
