@@ -63,7 +63,7 @@ def test_audit_writes_a_report_and_tables(found: Written, planted: Planted) -> N
         *("report.html", "near_duplicates.csv", "possible_duplicates.csv", "shared_between_sets.csv"),
         *("coverage.csv", "shortcuts.csv", "contradictions.csv"),
     }
-    assert "certain near duplicates: 2 pairs, 2 across sets, 2 of opposite flags" in found.printed
+    assert "certain near duplicates: 2 (2 across sets, 2 of opposite flags)" in found.printed
     assert "train.run with --folds" in found.printed  # what was skipped, and how it is not
     page = (found.folder / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page and "not for diagnosis" in page and "data:image/png" in page

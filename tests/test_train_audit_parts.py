@@ -132,7 +132,7 @@ def test_audit_report_escapes_names_and_says_what_was_skipped(tmp_path: Path) ->
     assert "Skipped &lt;this&gt;." in shown
     assert "No two pictures show the same slice." in shown
     assert "Labels against texts" not in shown
-    values = {name: value for name, value in summary_table(found).rows}
+    values = {row[0]: row[1] for row in summary_table(found).rows}
     assert values["AUC of the file alone"] == "not measured"
     assert values["suspected label errors"] == "not looked for"
     assert values["outputs that cannot be scored"] == f"{len(found.cells)} of {len(found.cells)}"
@@ -144,9 +144,9 @@ def test_audit_tables_count_pairs_by_what_they_spoil() -> None:
     records = make_records([1, 0, 1], splits=["train", "test", "train"])
     pairs = (Pair(0, 1, 0.99), Pair(0, 2, 0.98), Pair(1, 2, 0.7))
     found = Audit(records, pairs, (), coverage(records), (), (), (), ())
-    values = {name: value for name, value in summary_table(found).rows}
-    assert values["certain near duplicates"] == "2 pairs, 1 across sets, 1 of opposite flags"
-    assert values["possible near duplicates"] == "1 pairs, 1 across sets, 1 of opposite flags"
+    values = {row[0]: row[1] for row in summary_table(found).rows}
+    assert values["certain near duplicates"] == "2 (1 across sets, 1 of opposite flags)"
+    assert values["possible near duplicates"] == "1 (1 across sets, 1 of opposite flags)"
 
 
 def _predictions(records: Records, probabilities: list[float]) -> bytes:

@@ -25,11 +25,15 @@ def test_near_duplicates_scores_identical_pixels_one_and_ignores_order(tmp_path:
     Image.fromarray((read_grey(EXAMPLES / NAMES[0]) * 255).astype(np.uint8)).save(first)
     second = tmp_path / "same.bmp"
     Image.open(first).save(second)
-    other = EXAMPLES / NAMES[4]
-    for paths in ([first, other, second], [other, second, first]):
-        certain = [pair for pair in near_duplicates(paths) if pair.certain]
-        assert [{paths[pair.first], paths[pair.second]} for pair in certain] == [{first, second}]
+    paths = [first, EXAMPLES / NAMES[4], second, EXAMPLES / NAMES[5]]
+    told = []
+    for order in (paths, paths[::-1]):
+        found = near_duplicates(order, least=0.1)
+        certain = [pair for pair in found if pair.certain]
+        assert [{order[pair.first], order[pair.second]} for pair in certain] == [{first, second}]
         assert certain[0].score == 1
+        told.append({frozenset((order[pair.first], order[pair.second])): pair.score for pair in found})
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("name", NAMES[::2])

@@ -156,7 +156,7 @@ def suspects_table(found: Audit) -> Table:
 def _counted(records: Records, pairs: Sequence[Pair]) -> str:
     across = [pair for pair in pairs if across_sets(records, pair)]
     opposite = sum(opposite_flags(records, pair) for pair in pairs)
-    return f"{len(pairs):,} pairs, {len(across):,} across sets, {opposite:,} of opposite flags"
+    return f"{len(pairs):,} ({len(across):,} across sets, {opposite:,} of opposite flags)"
 
 
 def _marks(records: Records, pair: Pair) -> str:

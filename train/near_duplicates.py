@@ -9,10 +9,9 @@ it crosses two sets. Mirrored copies are not looked for.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, groupby
 from pathlib import Path
 
 from nlp.errors import ImageError
@@ -25,6 +24,7 @@ from train.same_slice import likeness
 CERTAIN = 0.97
 POSSIBLE = 0.6
 CANDIDATES = 20
+_BELOW_SAME = 0.9999  # a score of 1 is for identical pixels
 COLUMNS = ("image_a", "image_b", "score", "split_a", "split_b", "covid19_a", "covid19_b")
 
 
@@ -55,14 +55,18 @@ def near_duplicates(
         ImageError: names every image that cannot be read.
     """
     described, digests = _read(paths, log)
-    same = dict.fromkeys(_identical(digests), 1.0)
+    order = sorted(
+        range(len(paths)), key=digests.__getitem__
+    )  # so that the order of the rows changes nothing
     log(f"images compared: {len(paths) * (len(paths) - 1) // 2:,} pairs")
     scores = {
-        pair: round(min(likeness(described[pair[0]], described[pair[1]]), 0.9999), 4)
-        for pair in likely_pairs(described, candidates)
+        (order[one], order[other]): likeness(described[order[one]], described[order[other]])
+        for one, other in likely_pairs([described[row] for row in order], candidates)
     }
-    found = [Pair(*pair, score) for pair, score in {**scores, **same}.items() if score >= least]
-    return tuple(sorted(found, key=lambda pair: (-pair.score, pair.first, pair.second)))
+    found = {pair: min(round(score, 4), _BELOW_SAME) for pair, score in scores.items() if score >= least}
+    found |= dict.fromkeys(_identical(digests, order), 1.0)
+    pairs = [Pair(min(pair), max(pair), score) for pair, score in found.items()]
+    return tuple(sorted(pairs, key=lambda pair: (-pair.score, pair.first, pair.second)))
 
 
 def pair_rows(records: Records, pairs: Sequence[Pair]) -> Iterator[tuple[str, ...]]:
@@ -106,10 +110,7 @@ def _read(paths: Sequence[Path], log: Log) -> tuple[list[Described], list[bytes]
     return described, digests
 
 
-def _identical(digests: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Pairs of one digest, the smaller number first."""
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for number, digest in enumerate(digests):
-        groups[digest].append(number)
-    for group in groups.values():
+def _identical(digests: Sequence[bytes], order: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Pairs of one digest, in this order."""
+    for _, group in groupby(order, key=digests.__getitem__):
         yield from combinations(group, 2)
