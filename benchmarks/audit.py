@@ -118,7 +118,7 @@ def _text_rows(data: Path, found: Audit, captions: Sequence[str]) -> list[Row]:
     read = {
         record: by_text[caption.strip()]
         for record, caption in enumerate(captions)
-        if caption.strip() in by_text
+        if caption.strip() and caption.strip() in by_text
     }
     wanted = {
         (record, key)

@@ -13,8 +13,8 @@ from train.near_duplicates import Pair, across_sets, opposite_flags
 from train.pictures import Picture
 from train.records import Records
 
-SHOWN = 24
-"""Pairs that are drawn; the tables have all."""
+SHOWN = {True: 24, False: 6}
+"""Certain and possible pairs that are listed and drawn; the tables have all."""
 _TILE = 340  # pixels
 _GAP = 8
 _FLAGS = {1.0: "COVID-19", 0.0: "control"}
@@ -41,15 +41,24 @@ def most_telling(records: Records, pairs: Sequence[Pair]) -> list[Pair]:
     )
 
 
+def shown_pairs(records: Records, pairs: Sequence[Pair]) -> list[Pair]:
+    """The ``SHOWN`` most telling pairs, the certain ones first."""
+    ranked = most_telling(records, pairs)
+    certain, possible = (
+        [pair for pair in ranked if pair.certain is sure][:most] for sure, most in SHOWN.items()
+    )
+    return [*certain, *possible]
+
+
 def pair_pictures(records: Records, pairs: Sequence[Pair]) -> list[Picture]:
-    """The ``SHOWN`` most telling pairs, each as one picture.
+    """The pairs that are shown, each as one picture.
 
     Raises:
         ImageError: an image can no longer be read.
     """
     return [
         Picture(f"pair-{number}", "pairs", _title(pair), _words(records, pair), _png(records, pair))
-        for number, pair in enumerate(most_telling(records, pairs)[:SHOWN], 1)
+        for number, pair in enumerate(shown_pairs(records, pairs), 1)
     ]
 
 
