@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from nlp.schema import COVID
 from train.audit import Audit
 from train.audit_data import Cell, one_sided_sources
-from train.audit_pictures import level, most_telling, told
+from train.audit_pictures import level, shown_pairs, told
 from train.finding_facts import finding_names
 from train.near_duplicates import Pair, across_sets, opposite_flags
-from train.records import Records
+from train.records import SPLITS, Records
 from train.report_tables import NOTHING, Table
 
 LISTED = 40
@@ -20,7 +20,8 @@ LISTED = 40
 
 def summary_table(found: Audit) -> Table:
     """What was found, in counts."""
-    records, sets = found.records, Counter(split or "no set" for split in found.records.splits)
+    records, splits = found.records, found.records.splits
+    sets = {split or "no set": splits.count(split) for split in (*SPLITS, "") if split in splits}
     sure = [pair for pair in found.pairs if pair.certain]
     patients, sources = (sum(each.kind == kind for each in found.shared) for kind in ("patient", "source"))
     rows = [
@@ -42,8 +43,8 @@ def summary_table(found: Audit) -> Table:
 
 
 def pairs_table(found: Audit) -> Table:
-    """Pairs, those that spoil the most first."""
-    shown = most_telling(found.records, found.pairs)
+    """The pairs that spoil the most."""
+    shown = shown_pairs(found.records, found.pairs)
     rows = tuple(
         (
             f"{pair.score:.3f}",
@@ -51,12 +52,11 @@ def pairs_table(found: Audit) -> Table:
             *(told(found.records, row) for row in (pair.first, pair.second)),
             _marks(found.records, pair),
         )
-        for pair in shown[:LISTED]
+        for pair in shown
     )
-    header = ("score", "level", "image", "image", "")
-    return Table(
-        "Near duplicates", header, rows, _more(shown, "near_duplicates.csv and possible_duplicates.csv")
-    )
+    rest = len(found.pairs) - len(shown)
+    note = f"{rest:,} more: near_duplicates.csv and possible_duplicates.csv." if rest else ""
+    return Table("Near duplicates", ("score", "level", "image", "image", ""), rows, note)
 
 
 def shared_table(found: Audit) -> Table:
