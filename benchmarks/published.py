@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from annotate.convert import convert
 from annotate.tables import read_labels, write_labels
 from benchmarks.common import FINDINGS, ROOT, write_result
-from benchmarks.same_slice import test_pairs
+from benchmarks.same_slice import test_pairs, test_records
 from nlp.command import run_command
 from nlp.reference import read_reference
 from nlp.schema import STATE_CELL, label_columns
@@ -201,7 +201,7 @@ def _finding_rows(place: Place, labels: Path, folder: Path) -> Rows:
 
 
 def _without_same_slices(records: Records) -> dict[str, bool]:
-    same = {pair.first for pair in test_pairs(records)}
+    same = {row for pair in test_pairs(records) for row in test_records(records, pair)}
     return {image: number not in same for number, image in enumerate(records.images)}
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
+from docs.audit_tables import audit_table
 from docs.deep_covid_tables import cutoffs_table, deep_covid_table, frozen_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
@@ -39,6 +40,7 @@ PACKAGES = ("nlp", "annotate", "train", "examples")
 PAGES = (
     "README.md",
     "docs/app.md",
+    "docs/audit.md",
     "docs/commands.md",
     "docs/contract.md",
     "docs/deep_covid.md",
@@ -173,6 +175,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "frozen": lambda: frozen_table(ROOT),
     "deep_covid": lambda: deep_covid_table(ROOT),
     "cutoffs": lambda: cutoffs_table(ROOT),
+    "audit": lambda: audit_table(ROOT),
 }
 
 

@@ -1,7 +1,7 @@
 """Take the pictures of the docs: ``python -m docs.pictures``.
 
-The highlighted page and the beginning of a report in a headless Chromium, in both themes, and a contact sheet; with
-``--deep-covid``, a run that ``benchmarks.frozen`` left, figures of that recipe too.
+The highlighted page and the beginnings of a run's and an audit's report in a headless Chromium, in both themes, and a
+contact sheet; with ``--deep-covid``, a run that ``benchmarks.frozen`` left, figures of that recipe too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from annotate.split import main as split
 from benchmarks.desk_browser import FLAGS, chromium_program
+from benchmarks.planted import plant
 from nlp.aggregate import Record, of_panel
 from nlp.batch import Reader
 from nlp.command import run_command
@@ -23,6 +24,7 @@ from nlp.errors import ToolkitError
 from nlp.explain import write_html
 from nlp.extract import main as extract
 from nlp.lexicon import load_lexicon
+from train.audit import main as audit
 from train.contact_sheet import contact_sheet
 from train.explain import main as explain
 from train.run import main as train
@@ -58,6 +60,7 @@ def take(out: Path, browser: str) -> list[Path]:
         return [
             *_screenshots(page, out, browser, "highlighted"),
             *_screenshots(_report(Path(folder)), out, browser, "report", height=930),
+            *_screenshots(_audit(Path(folder)), out, browser, "audit", height=1150),
         ]
 
 
@@ -94,6 +97,20 @@ def _report(folder: Path) -> Path:
     if any(codes):
         raise ToolkitError("the example set could not be trained on; the message stands above")
     return run / "report.html"
+
+
+def _audit(folder: Path) -> Path:
+    """The example set with faults planted in it, looked at."""
+    labels, mentions, out = folder / "labels.csv", folder / "mentions.csv", folder / "audit"
+    captions = str(ROOT / "examples" / "captions.csv")
+    spoilt = folder / "spoilt"
+    spoilt.mkdir()
+    code = extract([captions, "--covid-column", "covid19", "-o", str(labels), "--mentions", str(mentions)])
+    planted = plant(labels, spoilt)
+    where = ["--images", str(planted.images), "--mentions", str(mentions), "--out", str(out)]
+    if code or audit([str(planted.table), *where]):
+        raise ToolkitError("the example set could not be looked at; the message stands above")
+    return out / "report.html"
 
 
 def _shown(reader: Reader) -> Iterator[tuple[str, str, Record]]:

@@ -134,7 +134,7 @@ def _measured(path: Path, records: Records, thresholds: Sequence[Mapping[str, An
     ``thresholds`` has one entry, or one per fold.
     """
     found = read_predictions(path, records.finding_keys)
-    places = _places(path, found, records)
+    places = record_places(path, found, records)
     folds = np.array([int(fold or 0) for fold in found.folds])
     logits = found.logits.astype(np.float64)
     heat = np.array([each.get("calibration", {}).get("temperature", 1.0) for each in thresholds] or [1.0])
@@ -153,7 +153,12 @@ def _logit(thresholds: Mapping[str, Any], key: str) -> float:
     return float(thresholds.get("findings", {}).get(key, {}).get("logit", 0.0))
 
 
-def _places(path: Path, found: Predictions, records: Records) -> NDArray[np.int64]:
+def record_places(path: Path, found: Predictions, records: Records) -> NDArray[np.int64]:
+    """The number of the record of each prediction, (n,).
+
+    Raises:
+        ContractError: images that the records do not have, or one that comes twice.
+    """
     places = {image: place for place, image in enumerate(records.images)}
     strange = [image for image in found.images if image not in places]
     if strange:
