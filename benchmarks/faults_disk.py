@@ -109,9 +109,7 @@ def example_commands(folder: Path) -> list[Command]:
             (str(captions), "-o", f"{out}l.csv", "--mentions", f"{out}m.csv", "--html", f"{out}p.html"),
             ("l.csv", "m.csv", "l.rejected.csv", "p.html"),
         ),
-        Command(
-            "annotate.load", annotate.load.main, (str(labels), *loading, "--db", f"{out}a.db"), ()
-        ),
+        Command("annotate.load", annotate.load.main, (str(labels), *loading, "--db", f"{out}a.db"), ()),
         Command(
             "annotate.export",
             annotate.export.main,
