@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
+from docs.fault_tables import cost_table, faults_table, spark_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
     attention_table,
@@ -43,6 +44,8 @@ PAGES = (
     "docs/explain.md",
     "docs/lexicon.md",
     "docs/quality.md",
+    "docs/reliability.md",
+    "docs/spark.md",
     "docs/training.md",
 )
 EXPLAINED = "COVID-19. Consolidation was not observed; GGOs have partly resolved."
@@ -168,6 +171,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "epoch": lambda: epoch_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),
     "attention": lambda: attention_table(ROOT),
+    "faults": lambda: faults_table(ROOT),
+    "spark": lambda: spark_table(ROOT),
+    "cost": lambda: cost_table(ROOT),
 }
 
 

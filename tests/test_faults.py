@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import PARTS, faults
+from benchmarks.faults import faults
 from benchmarks.faults_common import Fault
 from benchmarks.faults_inputs import SUITE, selected
-from docs.fault_tables import faults_table, spark_table
+from docs.fault_tables import cost_table, faults_table, spark_table
 from docs.figures import NOT_MEASURED
 
-SHORT = [name for name in PARTS if name not in ("inputs", "load")]
-"""The bad inputs are tests themselves; the load has a test of its own, since it needs a server."""
+SHORT = ("race", "disk", "checkpoint", "load")
+"""The other parts have their short form in ``test_nlp_extract``, ``test_annotate_store``, ``test_train_loop`` and
+``test_train_distributed``; the bad inputs are tests themselves."""
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -23,11 +26,6 @@ def test_faults_lose_nothing(name: str) -> None:
         pytest.skip("no database of this kind is installed here")
     assert [fault for fault in found if not fault.held] == []
     assert all(fault.tried for fault in found)
-
-
-def test_faults_load_is_borne() -> None:
-    found, _ = faults("load", short=True)
-    assert [fault for fault in found if not fault.held] == []
 
 
 def test_faults_bad_inputs_are_tests_that_exist() -> None:
@@ -42,7 +40,24 @@ def test_faults_bad_inputs_are_tests_that_exist() -> None:
     assert len(selected()) == len(set(selected()))
 
 
-def test_faults_table_says_what_was_not_kept(tmp_path: Path) -> None:
-    assert faults_table(tmp_path) == spark_table(tmp_path) == NOT_MEASURED
-    fault = Fault("a kill", "by hand", 3, "lost 0", False, {"lost": 1, "kinds": ["x"]})
-    assert fault.found["lost"] == 1
+def test_faults_tables_say_what_was_not_kept(tmp_path: Path) -> None:
+    assert {show(tmp_path) for show in (faults_table, spark_table, cost_table)} == {NOT_MEASURED}
+    folder = tmp_path / "benchmarks" / "results"
+    folder.mkdir(parents=True)
+    fault = Fault(
+        "a kill", "by hand", 3, "lost 0", held=False, found={"lost": 1200, "same": False, "kinds": []}
+    )
+    run = {"cores": 2, "seconds": 10.0, "rows_per_second": 3000.0}
+    measured = {"mean_characters": 800.0, "core_per_cpu_s": 10_000.0, "command_per_cpu_s": 5_000.0}
+    results = {
+        "faults": {"parts": {"x": {"seconds": 1, "faults": [asdict(fault)]}}},
+        "spark": {"rows": 30_000, "equal": False, "runs": {"on Spark": run}},
+        "speed": {"sets": {"reports": measured}},
+    }
+    for name, result in results.items():
+        (folder / f"{name}.json").write_text(json.dumps(result))
+    assert "| a kill | by hand | 3 | lost 0 | **not kept**: lost 1,200; same no |" in faults_table(tmp_path)
+    assert "| on Spark | 30,000 | 10 | 3,000 |" in spark_table(tmp_path)
+    assert "**The rows differ.**" in spark_table(tmp_path)
+    assert "| the core alone: reports, 800 characters | 10,000 | 8.3 |" in cost_table(tmp_path)
+    assert "| on Spark: captions recombined | 1,500 | 55.6 |" in cost_table(tmp_path)
