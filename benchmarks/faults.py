@@ -50,9 +50,12 @@ def _race(folder: Path, short: bool) -> Iterable[Fault | None]:
 
 
 def _disk(folder: Path, short: bool) -> Iterable[Fault]:
-    from benchmarks.faults_disk import example_commands, full_disks
+    from benchmarks.faults_disk import full_disks
+    from benchmarks.faults_disk_commands import example_commands, training_commands
 
-    yield full_disks(folder, example_commands(folder), most=3 if short else 24)
+    yield full_disks("writes tables", folder, example_commands(folder), most=3 if short else 24)
+    if not short:
+        yield full_disks("trains or predicts", folder, training_commands(folder), most=12)
 
 
 def _training(folder: Path, short: bool) -> Iterable[Fault]:

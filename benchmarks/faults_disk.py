@@ -14,11 +14,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common import ROOT
 from benchmarks.faults_common import Fault
 
 PAGE = 4096
@@ -55,8 +53,8 @@ class Tried:
     """No draft is left behind."""
 
 
-def full_disks(folder: Path, commands: Sequence[Command], *, most: int) -> Fault:
-    """Run each command with ever more room, at most so many sizes each, until it has enough."""
+def full_disks(what: str, folder: Path, commands: Sequence[Command], *, most: int) -> Fault:
+    """Run each command with ever more room, in so many sizes from nothing to enough."""
     tried: dict[str, list[Tried]] = {}
     with _disk(folder) as (place, how, limit):
         for command in commands:
@@ -66,7 +64,7 @@ def full_disks(folder: Path, commands: Sequence[Command], *, most: int) -> Fault
         each for each in failed if each.code == 1 and each.intact and each.tidy and str(place) in each.said
     ]
     return Fault(
-        what="disk full at each write of each command",
+        what=f"disk full at each write of each command that {what}",
         how=how,
         tried=sum(map(len, tried.values())),
         target="non-zero exit, old file intact, message names the path",
@@ -81,79 +79,7 @@ def full_disks(folder: Path, commands: Sequence[Command], *, most: int) -> Fault
     )  # fmt: skip
 
 
-def example_commands(folder: Path) -> list[Command]:
-    """The commands that write tables and databases, on the example set; inputs lie outside the small disk."""
-    import annotate.backup
-    import annotate.export
-    import annotate.load
-    import annotate.split
-    import nlp.extract
-    from annotate.load import load
-    from annotate.store import open_store
-
-    captions, labels, mentions = (
-        ROOT / "examples" / "captions.csv",
-        folder / "labels.csv",
-        folder / "mentions.csv",
-    )
-    nlp.extract.extract(captions, output=labels, mentions=mentions, columns={"covid": "covid19"})
-    url = f"sqlite:///{folder / 'full.db'}"
-    with closing(open_store(url)) as store:
-        load(store, labels, mentions=mentions, images=ROOT / "examples" / "images")
-    loading = ("--mentions", str(mentions), "--images", str(ROOT / "examples" / "images"))
-    out = "{out}/"
-    return [
-        Command(
-            "nlp.extract",
-            nlp.extract.main,
-            (str(captions), "-o", f"{out}l.csv", "--mentions", f"{out}m.csv", "--html", f"{out}p.html"),
-            ("l.csv", "m.csv", "l.rejected.csv", "p.html"),
-        ),
-        Command("annotate.load", annotate.load.main, (str(labels), *loading, "--db", f"{out}a.db"), ()),
-        Command(
-            "annotate.export",
-            annotate.export.main,
-            ("--db", url, "-o", f"{out}e.csv", "--mentions", f"{out}em.csv"),
-            ("e.csv", "em.csv", "e.manifest.json"),
-        ),
-        Command("annotate.split", annotate.split.main, (str(labels), "-o", f"{out}s.csv"), ("s.csv",)),
-        Command(
-            "annotate.backup", annotate.backup.main, ("--db", url, "-o", f"{out}b.db"), ("b.db", "b.db.json")
-        ),
-    ]
-
-
-def _sizes(place: Path, command: Command, limit: str, most: int) -> Iterator[Tried]:
-    """Sizes at even steps from nothing to enough."""
-    needed, finished = _measured(place, command)
-    for step in range(most):
-        yield _try(place, command, limit, needed * step // max(1, most - 1), finished)
-
-
-def _measured(place: Path, command: Command) -> tuple[int, dict[str, bytes]]:
-    """Pages that the results take while they are written, and what stands in them in the end."""
-    _empty(place)
-    _in_child(command, place, None)
-    pages = sum(-(-path.stat().st_size // PAGE) + 1 for path in place.rglob("*") if path.is_file())
-    return 2 * pages, {name: (place / name).read_bytes() for name in command.results}
-
-
-def _try(place: Path, command: Command, limit: str, pages: int, finished: dict[str, bytes]) -> Tried:
-    """An old result must be there still, or a new one be there whole."""
-    _empty(place)
-    for name in command.results:
-        (place / name).write_bytes(_OLD)
-    if limit == "disk":
-        _fill(place, pages)
-    code, said = _in_child(command, place, pages * PAGE if limit == "file" else None)
-    (place / "filler").unlink(missing_ok=True)
-    contents = {name: (place / name).read_bytes() for name in command.results}
-    intact = all(content in (_OLD, finished[name]) for name, content in contents.items())
-    drafts = [path.name for path in place.iterdir() if path.name.startswith(".")]
-    return Tried(code, said, code == 0 or intact, not drafts)
-
-
-def _in_child(command: Command, place: Path, limit: int | None) -> tuple[int, str]:
+def in_child(command: Command, place: Path, limit: int | None) -> tuple[int, str]:
     """Exit code and messages of the command in a fork of this process, which has all libraries already."""
     read, write = os.pipe()
     child = os.fork()
@@ -171,6 +97,36 @@ def _in_child(command: Command, place: Path, limit: int | None) -> tuple[int, st
     with os.fdopen(read, errors="replace") as pipe:
         said = pipe.read()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+
+
+def _sizes(place: Path, command: Command, limit: str, most: int) -> Iterator[Tried]:
+    """Sizes at even steps from nothing to enough."""
+    needed, finished = _measured(place, command)
+    for step in range(most):
+        yield _try(place, command, limit, needed * step // max(1, most - 1), finished)
+
+
+def _measured(place: Path, command: Command) -> tuple[int, dict[str, bytes]]:
+    """Pages that the results take while they are written, and what stands in them in the end."""
+    _empty(place)
+    in_child(command, place, None)
+    pages = sum(-(-path.stat().st_size // PAGE) + 1 for path in place.rglob("*") if path.is_file())
+    return 2 * pages, {name: (place / name).read_bytes() for name in command.results}
+
+
+def _try(place: Path, command: Command, limit: str, pages: int, finished: dict[str, bytes]) -> Tried:
+    """An old result must be there still, or a new one be there whole."""
+    _empty(place)
+    for name in command.results:
+        (place / name).write_bytes(_OLD)
+    if limit == "disk":
+        _fill(place, pages)
+    code, said = in_child(command, place, pages * PAGE if limit == "file" else None)
+    (place / "filler").unlink(missing_ok=True)
+    contents = {name: (place / name).read_bytes() for name in command.results}
+    intact = all(content in (_OLD, finished[name]) for name, content in contents.items())
+    drafts = [path.name for path in place.iterdir() if path.name.startswith(".")]
+    return Tried(code, said, code == 0 or intact, not drafts)
 
 
 @contextlib.contextmanager
