@@ -8,6 +8,7 @@ from typing import Any
 
 from docs.figures import NOT_MEASURED, result_of, table, with_machine
 
+NOT_TRIED = "Not tried yet: `make faults`."
 REPORTS = 300_000_000
 _HOUR = 3600
 
@@ -16,7 +17,7 @@ def faults_table(root: Path) -> str:
     """Each fault: how often it was made, and whether the promise was kept."""
     result = result_of(root, "faults")
     if result is None:
-        return NOT_MEASURED
+        return NOT_TRIED
     faults = [fault for part in result["parts"].values() for fault in part["faults"]]
     rows = [(each["what"], each["how"], f"{each['tried']:,}", each["target"], _kept(each)) for each in faults]
     return with_machine(table(("fault", "how", "tried", "target", "found"), rows), result)
