@@ -30,7 +30,7 @@ def restore(backup: Path, url: str) -> Sealed:
 
     sealed = read_seal(backup)
     with TemporaryDirectory(prefix="lesion-labels-") as folder:
-        copy = shutil.copy(backup, Path(folder) / "copy.db")  # to open a database is to write beside it
+        copy = Path(shutil.copy(backup, Path(folder) / "copy.db"))  # to open a database is to write beside it
         check(copy, sealed.tables)
         with (
             closing(open_store(str(copy), create=False)) as source,

@@ -13,6 +13,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class Tried:
 def full_disks(what: str, folder: Path, commands: Sequence[Command], *, most: int) -> Fault:
     """Run each command with ever more room, in so many sizes from nothing to enough."""
     tried: dict[str, list[Tried]] = {}
-    with _disk(folder) as (place, how, limit):
+    with small_disk(folder) as (place, how, limit):
         for command in commands:
             tried[command.name] = list(_sizes(place, command, limit, most))
     failed = [each for attempts in tried.values() for each in attempts if each.code != 0]
@@ -91,6 +92,8 @@ def in_child(command: Command, place: Path, limit: int | None) -> tuple[int, str
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             code = command.main([each.format(out=place) for each in command.arguments])
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(write)
@@ -108,7 +111,7 @@ def _sizes(place: Path, command: Command, limit: str, most: int) -> Iterator[Tri
 
 def _measured(place: Path, command: Command) -> tuple[int, dict[str, bytes]]:
     """Pages that the results take while they are written, and what stands in them in the end."""
-    _empty(place)
+    empty(place)
     in_child(command, place, None)
     pages = sum(-(-path.stat().st_size // PAGE) + 1 for path in place.rglob("*") if path.is_file())
     return 2 * pages, {name: (place / name).read_bytes() for name in command.results}
@@ -116,11 +119,11 @@ def _measured(place: Path, command: Command) -> tuple[int, dict[str, bytes]]:
 
 def _try(place: Path, command: Command, limit: str, pages: int, finished: dict[str, bytes]) -> Tried:
     """An old result must be there still, or a new one be there whole."""
-    _empty(place)
+    empty(place)
     for name in command.results:
         (place / name).write_bytes(_OLD)
     if limit == "disk":
-        _fill(place, pages)
+        fill(place, pages)
     code, said = in_child(command, place, pages * PAGE if limit == "file" else None)
     (place / "filler").unlink(missing_ok=True)
     contents = {name: (place / name).read_bytes() for name in command.results}
@@ -130,7 +133,7 @@ def _try(place: Path, command: Command, limit: str, pages: int, finished: dict[s
 
 
 @contextlib.contextmanager
-def _disk(folder: Path) -> Iterator[tuple[Path, str, str]]:
+def small_disk(folder: Path) -> Iterator[tuple[Path, str, str]]:
     """A small disk, how it was made, and what limits it: ``disk`` or ``file``."""
     place = Path(tempfile.mkdtemp(prefix="small-disk-", dir=folder))
     mounted = ["mount", "-t", "tmpfs", "-o", f"size={_ROOMY}", "lesion-labels", str(place)]
@@ -146,7 +149,7 @@ def _disk(folder: Path) -> Iterator[tuple[Path, str, str]]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _fill(place: Path, pages: int) -> None:
+def fill(place: Path, pages: int) -> None:
     """Leave so many pages free."""
     free = os.statvfs(place)
     size = max(0, free.f_bavail - pages) * free.f_frsize
@@ -154,6 +157,6 @@ def _fill(place: Path, pages: int) -> None:
         os.posix_fallocate(filler.fileno(), 0, size) if size else None
 
 
-def _empty(place: Path) -> None:
+def empty(place: Path) -> None:
     for path in place.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
