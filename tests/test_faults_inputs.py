@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("inputs")
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(content=BYTES, suffix=st.sampled_from(SUFFIXES), batch_rows=st.integers(1, 5))
 def test_faults_inputs_any_bytes_are_a_table_or_one_error(
     folder: Path, content: bytes, suffix: str, batch_rows: int
@@ -116,7 +116,8 @@ def test_faults_inputs_a_well_written_table_is_rows_or_rejected_rows(
     assert found == len(rows)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
+@example(name="abbreviations.csv", place=0.0, change=b"\n", cut=0)
 @given(
     name=st.sampled_from(sorted(FILES)),
     place=st.floats(0, 1, exclude_max=True),
@@ -151,7 +152,9 @@ def test_faults_inputs_offsets_point_into_the_text_as_it_was(text: str, shared_r
         assert text[mention.start : mention.end] == mention.text
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
+@example(kind="TIFF", mode="RGB", changes=[], length=0.0625, extra=b"")
+@example(kind="TIFF", mode="L", changes=[], length=0.05, extra=b"\0\0\1\0\0\0\0")
 @given(
     kind=st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"]),
     mode=st.sampled_from(["L", "RGB", "RGBA", "P", "1", "I;16"]),

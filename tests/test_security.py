@@ -239,13 +239,23 @@ def test_security_no_address_leads_to_a_file(address: str, app: TestClient) -> N
 
 
 @pytest.mark.parametrize(
-    "body", [b"[]", b"null", b"{", b"\xff", b'{"count": 1e999}', b"[" * 100_000, b'{"a":' * 3000]
+    "body",
+    [
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff",
+        b'{"count": 1e999, "operations": 1e999}',
+        b"[" * 100_000,
+        b'{"a":' * 3000,
+    ],
 )
 def test_security_no_body_makes_the_server_fail(body: bytes, app: TestClient, example_store: Store) -> None:
     headers = bearer(issue_token(example_store.secret(), "anna"))
     for method, address in every_route(example_store):
         answer = app.request(method, address, headers=headers, content=body)
-        assert answer.status_code == 200 if method == "GET" else 400 <= answer.status_code < 500, address
+        well_formed = method == "GET" or body.startswith(b'{"count"')
+        assert answer.status_code in range(200 if well_formed else 400, 500), address
         assert "Traceback" not in answer.text
 
 
