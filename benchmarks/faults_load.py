@@ -57,7 +57,7 @@ def many_annotators(folder: Path, *, people: int, seconds: float, records: int) 
     growth = memory[-1] - memory[len(memory) // 4]
     return Fault(
         what=f"{people} annotators for {seconds:.0f} s on {records:,} records",
-        how=f"the app on loopback, one save for each record, {PAUSE} s to look at it; SQLite",
+        how=f"the app on loopback, one save for each record, {PAUSE} s to look at it; SQLite; in `make faults` beside the other faults",
         tried=len(times),
         target="0 errors, no record twice, memory flat",
         held=not errors and stored == distinct == len(times) and growth < _FLAT_MEGABYTES,

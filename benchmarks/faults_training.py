@@ -20,15 +20,15 @@ from benchmarks.common import ROOT
 from benchmarks.faults_common import Fault
 from nlp.errors import ToolkitError
 
-EPOCHS = 3
-LAST_STEP = 8
-"""Of the phantoms with one process; two share a batch."""
+EPOCHS = 5
+LAST_STEP = 14
+"""The one before the end, in which three steps make an epoch; ranks share each batch."""
 
 
 def stopped_training(*, ranks: int, steps: int, seed: int = 0) -> Fault:
     """Stop a training at random steps and compare the weights with those of one that ran through."""
     chance = random.Random(seed + ranks)
-    chosen = [chance.randint(1, LAST_STEP) for _ in range(steps)]
+    chosen = chance.sample(range(1, LAST_STEP + 1), steps)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     command = [*launch, "-m", "benchmarks.faults_training", *map(str, chosen)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(ROOT)}
