@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -266,6 +267,14 @@ def test_security_what_is_sent_is_limited_while_it_comes(app: TestClient, exampl
 
     headers = bearer(issue_token(example_store.secret(), "anna"))
     assert app.post("/desk/save", headers=headers, content=endless()).status_code == 413
+
+
+def test_security_the_apps_own_settings_are_those_the_page_promises() -> None:
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    server, client = settings["server"], settings["client"]
+    assert server["address"] == "127.0.0.1" and server["maxUploadSize"] <= 200
+    assert server.get("enableXsrfProtection", True) and server.get("enableCORS", True)
+    assert client["showErrorDetails"] == "none" and not settings["browser"]["gatherUsageStats"]
 
 
 def test_security_markup_leaves_the_server_as_data_only(app: TestClient, example_store: Store) -> None:
