@@ -74,7 +74,7 @@ def extract_spark(
     from nlp.tables import column_name
 
     loaded = load_lexicon(lexicon)
-    with _session(master) as spark, _said_plainly(source, target):
+    with _said_plainly(source, target), _session(master) as spark:
         frame = spark.read.parquet(source)
         table, sample = _sampled(frame, source)
         chosen, description = choose(table, columns or {}, loaded, sample)
@@ -233,6 +233,8 @@ def _said_plainly(source: str, target: str) -> Iterator[None]:
                 raise InputError(f"{source} cannot be read: there is no such path") from None
             case "PATH_ALREADY_EXISTS":
                 raise OutputError(f"{target} holds results already: choose another folder") from None
+            case "JAVA_GATEWAY_EXITED":
+                raise OutputError("Spark did not start: it needs Java 17 or newer (JAVA_HOME)") from None
             case "UNABLE_TO_INFER_SCHEMA":
                 raise InputError(f"{source} holds no Parquet file") from None
         said = condition or type(error).__name__

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from nlp.tables import Table, open_table
 from nlp.write import csv_lines
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+ROOT = Path(__file__).resolve().parents[1]
 CANARY = "xylophone-4711"
 CAPTIONS = (
     "Consolidation in the left lower lobe. No air bronchogram.",
@@ -103,6 +105,15 @@ def test_extract_spark_gives_the_rows_of_the_plain_command(
     assert f"error: {tmp_path / 'none'} cannot be read: there is no such path" in shown.err
     assert CANARY not in shown.out + shown.err
     assert sorted(path.name for path in target.iterdir()) == sorted(RESULTS)
+
+
+def test_extract_spark_without_java_says_so(reports: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyspark", reason="Spark comes with the extra spark")
+    command = [sys.executable, "-m", "nlp.extract_spark", str(reports), str(tmp_path / "out")]
+    environment = {**os.environ, "JAVA_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == FAILED
+    assert "error: Spark did not start: it needs Java 17" in done.stderr and "Traceback" not in done.stderr
 
 
 def cleaned(reports: Path) -> tuple[Table, Columns, pa.RecordBatch]:
