@@ -12,6 +12,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -87,8 +88,7 @@ def in_child(command: Command, place: Path, limit: int | None) -> tuple[int, str
     if child == 0:
         code = _UNPREPARED
         try:
-            os.dup2(write, 1)
-            os.dup2(write, 2)
+            sys.stdout = sys.stderr = os.fdopen(write, "w", buffering=1, errors="replace")
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             code = command.main([each.format(out=place) for each in command.arguments])
