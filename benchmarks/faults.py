@@ -55,8 +55,8 @@ def _disk(folder: Path, short: bool) -> Iterable[Fault]:
     from benchmarks.faults_disk_commands import example_commands, training_commands
     from benchmarks.faults_disk_store import full_database
 
-    yield full_disks("writes tables", folder, example_commands(folder), most=3 if short else 16)
-    yield full_database(folder, sizes=2 if short else 20)
+    yield full_disks("writes tables", folder, example_commands(folder), most=2 if short else 16)
+    yield full_database(folder, sizes=1 if short else 20)
     if not short:
         yield full_disks("trains or predicts", folder, training_commands(folder), most=8)
 
