@@ -2,7 +2,7 @@
 # make demo         the example, read and shown make check   style and types
 # make app          the example in the app
 # make demo-train   the example, learnt         make docs    write the generated pages
-# make bench        speed and quality
+# make bench        speed and quality             make faults  kill, fill, cut and race it
 # Every target sets up what it needs on a fresh machine with Python >= 3.11; torch comes with those that train.
 
 PYTHON ?= python3
@@ -10,11 +10,12 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 TRAIN := $(VENV)/.stamp-train
+ALL := $(VENV)/.stamp-all
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --editable
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: setup demo app demo-train test check bench docs
+.PHONY: setup demo app demo-train test check bench faults docs
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -28,6 +29,10 @@ $(STAMP): pyproject.toml
 
 $(TRAIN): $(STAMP)
 	$(PIP) ".[annotate,train,dev]"
+	touch $@
+
+$(ALL): $(STAMP)
+	$(PIP) ".[annotate,train,spark,dev]"
 	touch $@
 
 # HEADLESS=1, or no terminal: the app is started, asked whether it is well, and ended.
@@ -51,16 +56,22 @@ demo-train: $(TRAIN)
 test: check
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --dist loadfile
 
-check: $(TRAIN)
+check: $(ALL)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(TRAIN)
-	@for name in quality peers speed memory startup data_path epoch bootstrap table2 attention split store rules desk; do \
+bench: $(ALL)
+	@for name in quality peers speed memory startup data_path epoch bootstrap table2 attention split store rules desk spark; do \
 		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done
 
-docs: $(TRAIN)
+# Bounded: less than ten minutes on two free cores, since the load runs beside the rest.
+faults: $(ALL)
+	@export OMP_NUM_THREADS=1; $(RUN) -m benchmarks.faults --only load & load=$$!; \
+		$(RUN) -m benchmarks.faults --only extract writers race disk training checkpoint inputs; code=$$?; \
+		wait $$load && exit $$code
+
+docs: $(ALL)
 	$(RUN) -m docs.generate
 	$(RUN) -m examples.draw --sheet docs/images/phantoms.png
 	$(RUN) -m docs.pictures

@@ -132,6 +132,9 @@ def _lines(data: Data, done: Exported) -> Iterator[str]:
 
 
 def _command(options: argparse.Namespace) -> None:
+    if options.annotator is not None:
+        _export_person(options)
+        return
     from annotate.export_data import read_data
     from annotate.export_files import Form
     from annotate.groups import read_pairs
@@ -153,6 +156,15 @@ def _command(options: argparse.Namespace) -> None:
     places = Places(options.output, options.mentions, options.manifest)
     done = export(data, lexicon, places, form, now=time.time())
     print("\n".join(_lines(data, done)))
+
+
+def _export_person(options: argparse.Namespace) -> None:
+    from annotate.export_person import export_person
+    from annotate.store import DEFAULT_URL, open_store
+
+    with closing(open_store(options.db or DEFAULT_URL, create=False)) as store:
+        counts = export_person(store, options.annotator, options.output)
+    print(f"{', '.join(f'{what} {count:,}' for what, count in counts.items())}\nwritten: {options.output}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -196,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
         "--image-prefix", metavar="TEXT", help="what Label Studio needs before a path (/data/local-files/?d=)"
     )
     add("--lexicon", metavar="DIR", type=Path, help="folder with your own lexicon")
+    add("--annotator", metavar="NAME", help="instead: everything this person ever did, as JSON lines")
     return parser
 
 

@@ -43,7 +43,8 @@ def shown_image(path: Path, *, thumbnail: bool = False) -> Shown:
         raise ImageError(f"{path.name} is no image that can be shown; PNG, JPEG and TIFF can") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"{path.name} has too many pixels to be opened safely") from None
-    except (OSError, ValueError, SyntaxError) as error:
+    # a damaged file makes decoders raise whatever they like: OSError, SyntaxError, struct.error, warnings
+    except Exception as error:
         raise ImageError(f"{path.name} cannot be read: {type(error).__name__}") from None
 
 

@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(options: argparse.Namespace) -> None:
     result = {}
     for kind in ("sqlite", "postgresql"):
-        with _urls(kind) as (new_url, folder):
+        with urls(kind) as (new_url, folder):
             if new_url is None:
                 print(f"{kind}: not installed here")
                 continue
@@ -207,7 +207,7 @@ def _measure(
 
 
 @contextlib.contextmanager
-def _urls(kind: str) -> Iterator[tuple[Callable[[], str] | None, Path]]:
+def urls(kind: str) -> Iterator[tuple[Callable[[], str] | None, Path]]:
     """A function that gives the URL of a fresh database each time, and a folder."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lesion-labels-")))

@@ -18,6 +18,7 @@ from pathlib import Path
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
 from docs.audit_tables import audit_table
 from docs.deep_covid_tables import cutoffs_table, deep_covid_table, frozen_table
+from docs.fault_tables import cost_table, faults_table, spark_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
     attention_table,
@@ -47,6 +48,8 @@ PAGES = (
     "docs/explain.md",
     "docs/lexicon.md",
     "docs/quality.md",
+    "docs/reliability.md",
+    "docs/spark.md",
     "docs/training.md",
 )
 EXPLAINED = "COVID-19. Consolidation was not observed; GGOs have partly resolved."
@@ -176,6 +179,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "deep_covid": lambda: deep_covid_table(ROOT),
     "cutoffs": lambda: cutoffs_table(ROOT),
     "audit": lambda: audit_table(ROOT),
+    "faults": lambda: faults_table(ROOT),
+    "spark": lambda: spark_table(ROOT),
+    "cost": lambda: cost_table(ROOT),
 }
 
 

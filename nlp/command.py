@@ -61,4 +61,4 @@ def _said(error: Exception) -> str:
     """The message; of a library that is not installed, how to get it."""
     if not isinstance(error, ModuleNotFoundError):
         return str(error)
-    return f'{error.name} is not installed; it comes with the extras: pip install "lesion-labels[annotate,train]"'
+    return f'{error.name} is not installed; it comes with the extras: pip install "lesion-labels[annotate,train,spark]"'

@@ -159,6 +159,8 @@ class _Loader:
             if column not in wanted:
                 known = ", ".join(wanted)
                 self.problems.append(f"{name}:1:{column}: unknown column; the columns are {known}")
+        if not header:  # a blank first line: every column is missing, and rows would stand below none
+            return
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield from self.row(name, reader.line_num, header, cells)

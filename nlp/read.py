@@ -34,7 +34,8 @@ WARNINGS: Mapping[str, str] = {
 _PLACEHOLDER = r"(?i)^\s*(n\.?/?a\.?|nan|none|null|nil|#n/a)\s*$"
 _EDGE = r"^\s|\s$"
 _SUFFIX = r"\.[A-Za-z0-9]{2,6}$"
-_CHANGED_REASON = "the same image as an earlier row, with other content"
+DUPLICATE = "duplicate"
+CHANGED_DUPLICATE = "the same image as an earlier row, with other content"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Batch:
     """Records that are ready to be labelled, and what else their rows gave."""
 
     records: pa.RecordBatch
+    numbers: pa.Array
+    """Row of each record."""
     rejected: list[Rejected]
     warnings: dict[str, Warned]
     done: float
@@ -83,19 +86,25 @@ def read_records(table: Table, columns: Columns, *, batch_rows: int = BATCH_ROWS
     """
     seen = SeenImages()
     for rows in read_rows(table, columns.used, batch_rows=batch_rows):
-        yield _batch(rows, table, columns, seen)
+        yield clean(rows, table, columns, seen)
 
 
-def _batch(rows: Rows, table: Table, columns: Columns, seen: SeenImages) -> Batch:
+def clean(rows: Rows, table: Table, columns: Columns, seen: SeenImages | None) -> Batch:
+    """Turn rows into records; those that cannot be are rejected with a reason.
+
+    Args:
+        seen: images of earlier batches; None where somebody else looks for images that come twice.
+    """
     kept = _Rows(pa.array(rows.numbers, pa.int64()), _cells(rows, columns))
     rejected = [*rows.rejected]
     rejected += _reject_blank_images(kept, _name(table, columns, "image"))
     rejected += _reject_unknown_covid(kept, _name(table, columns, "covid"))
-    rejected += _reject_seen(kept, _name(table, columns, "image"), seen)
+    if seen is not None:
+        rejected += _reject_seen(kept, _name(table, columns, "image"), seen)
     warnings = _warnings(kept)
     _complete_patients(kept)
     records = pa.record_batch({name: kept.cells[name] for name in RECORD_COLUMNS})
-    return Batch(records, sorted(rejected, key=lambda row: row.row), warnings, rows.done)
+    return Batch(records, kept.numbers, sorted(rejected, key=lambda row: row.row), warnings, rows.done)
 
 
 def _cells(rows: Rows, columns: Columns) -> dict[str, pa.Array]:
@@ -131,7 +140,7 @@ def _reject_seen(kept: _Rows, column: str, seen: SeenImages) -> list[Rejected]:
     verdicts = seen.check(kept.cells["image"], contents)
     rejected = []
     for place in np.flatnonzero(verdicts != NEW).tolist():
-        reason = "duplicate" if verdicts[place] == REPEATED else _CHANGED_REASON
+        reason = DUPLICATE if verdicts[place] == REPEATED else CHANGED_DUPLICATE
         row, image = kept.numbers[place].as_py(), kept.cells["image"][place].as_py()
         rejected.append(Rejected(row, column, reason, image))
     kept.keep(pa.array(verdicts == NEW))

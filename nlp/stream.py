@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp.columns import Columns, choose_columns, describe_columns
+from nlp.columns import Columns, Sample, choose_columns, describe_columns
 from nlp.parallel import Job, label_parts
 from nlp.parts import Manifest, Parts, file_hash, program_hash
 from nlp.read import BATCH_ROWS, read_records
@@ -47,13 +47,18 @@ class Run:
         )
 
 
-def choose(table: Table, asked: Mapping[str, str], lexicon: Lexicon) -> tuple[Columns, str]:
+def choose(
+    table: Table, asked: Mapping[str, str], lexicon: Lexicon, sample: Sample | None = None
+) -> tuple[Columns, str]:
     """The columns to read, and the choice in words.
+
+    Args:
+        sample: the first cells of each column; None: read from the file.
 
     Raises:
         InputError: a column asked for does not exist, or a required one is not found.
     """
-    sample = sample_columns(table)
+    sample = sample_columns(table) if sample is None else sample
     names = [name for f in lexicon.findings for name in (f.key, f.name, f.abbreviation)]
     columns = choose_columns(table, sample, asked, names)
     return columns, describe_columns(table, columns, sample)

@@ -218,11 +218,16 @@ def _parquet_batches(table: Table, wanted: Sequence[int], batch_rows: int) -> It
         for batch in file.iter_batches(batch_size=batch_rows, columns=names):
             numbers = list(range(first, first + batch.num_rows))
             first += batch.num_rows
-            columns = {index: _as_text(table, index, batch.column(table.header[index])) for index in wanted}
+            columns = {index: as_text(table, index, batch.column(table.header[index])) for index in wanted}
             yield Rows(numbers, columns, [], (first - 1) / total)
 
 
-def _as_text(table: Table, index: int, values: pa.Array) -> pa.Array:
+def as_text(table: Table, index: int, values: pa.Array) -> pa.Array:
+    """The cells of a typed column as text, ``""`` for null.
+
+    Raises:
+        InputError: lists, structures or bytes that are no text.
+    """
     try:
         return pc.fill_null(pc.cast(values, pa.string()), "")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

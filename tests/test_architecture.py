@@ -107,6 +107,8 @@ def plain(name: str) -> str:
 
 def allowed_distributions(path: Path) -> set[str]:
     match area(path):
+        case "nlp" if path.stem == "extract_spark":
+            return declared("spark")
         case "nlp":
             return declared()
         case "annotate" | "train" as extra:
@@ -114,7 +116,7 @@ def allowed_distributions(path: Path) -> set[str]:
         case "app_streamlit.py":
             return declared("annotate")
         case "benchmarks":
-            return declared("annotate", "train", "dev") | PEERS
+            return declared("annotate", "train", "spark", "dev") | PEERS
     return declared(*PROJECT["optional-dependencies"])
 
 

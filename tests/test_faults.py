@@ -1,0 +1,64 @@
+"""The short form of ``make faults``: each kind of fault for real, a few times."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from benchmarks.faults import faults
+from benchmarks.faults_common import Fault
+from benchmarks.faults_inputs import SUITE, selected
+from docs.fault_tables import NOT_TRIED, cost_table, faults_table, spark_table
+from docs.figures import NOT_MEASURED
+
+SHORT = ("race", "disk", "checkpoint", "load")
+"""The other parts have their short form in ``test_nlp_extract``, ``test_annotate_store``, ``test_train_loop`` and
+``test_train_distributed``; the bad inputs are tests themselves."""
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_faults_lose_nothing(name: str) -> None:
+    found, _ = faults(name, short=True)
+    if not found:
+        pytest.skip("no database of this kind is installed here")
+    assert [fault for fault in found if not fault.held] == []
+    assert all(fault.tried for fault in found)
+
+
+def test_faults_bad_inputs_are_tests_that_exist() -> None:
+    root = Path(__file__).resolve().parents[1]
+    for row, tests in SUITE.items():
+        for test in tests:
+            path, _, name = test.partition("::")
+            assert (root / path).is_file() and (not name or f"def {name}(" in (root / path).read_text()), (
+                row,
+                test,
+            )
+    assert len(selected()) == len(set(selected()))
+
+
+def test_faults_tables_say_what_was_not_kept(tmp_path: Path) -> None:
+    assert faults_table(tmp_path) == NOT_TRIED
+    assert spark_table(tmp_path) == cost_table(tmp_path) == NOT_MEASURED
+    folder = tmp_path / "benchmarks" / "results"
+    folder.mkdir(parents=True)
+    fault = Fault(
+        "a kill", "by hand", 3, "lost 0", held=False, found={"lost": 1200, "same": False, "kinds": []}
+    )
+    run = {"cores": 2, "seconds": 10.0, "rows_per_second": 3000.0}
+    measured = {"mean_characters": 800.0, "core_per_cpu_s": 10_000.0, "command_per_cpu_s": 5_000.0}
+    results = {
+        "faults": {"parts": {"x": {"seconds": 1, "faults": [asdict(fault)]}}},
+        "spark": {"rows": 30_000, "equal": False, "runs": {"on Spark": run}},
+        "speed": {"sets": {"reports": measured}},
+    }
+    for name, result in results.items():
+        (folder / f"{name}.json").write_text(json.dumps(result))
+    assert "| a kill | by hand | 3 | lost 0 | **not kept**: lost 1,200; same no |" in faults_table(tmp_path)
+    assert "| on Spark | 30,000 | 10 | 3,000 |" in spark_table(tmp_path)
+    assert "**The rows differ.**" in spark_table(tmp_path)
+    assert "| the core alone: reports, 800 characters | 10,000 | 8.3 |" in cost_table(tmp_path)
+    assert "| on Spark: captions recombined | 1,500 | 55.6 |" in cost_table(tmp_path)
