@@ -97,7 +97,12 @@ def fit(
         data = place_data(config, pixels, records, train_rows, device)
         epoch = Epoch(config, training, data, records, train_rows, ranks, log)
         judge = Judge(
-            config, pixels[torch.from_numpy(val_rows)], records.take(val_rows), device, data.positive_weight
+            config,
+            pixels[torch.from_numpy(val_rows)],
+            records.take(val_rows),
+            device,
+            data.positive_weight,
+            None if data.classes is None else data.classes[torch.from_numpy(val_rows).to(device)],
         )
         keeper = _Keeper(training, folder if ranks.first else None, save_seconds)
         while len(training.history) < config.epochs and not exhausted(config, training.history):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from nlp.write import replacing
@@ -34,17 +35,14 @@ class LungBox:
     """Where the lungs are in a picture.
 
     Attributes:
-        box: top, left, bottom, right in pixels, half-open, with padding; the whole picture where no lung is found.
+        box: top, left, bottom, right in pixels, half-open, with padding; the whole picture where ``used`` is false.
         confidence: the mean probability of the mask, 0 to 1; 0 where there is none.
+        used: whether the mask is sure enough to cut by.
     """
 
     box: Box
     confidence: float
-
-    @property
-    def used(self) -> bool:
-        """Whether the mask is sure enough to cut by."""
-        return self.confidence > SURE
+    used: bool
 
 
 def find_lung_box(picture: FloatArray, segmenter: Segmenter) -> LungBox:
@@ -55,11 +53,13 @@ def find_lung_box(picture: FloatArray, segmenter: Segmenter) -> LungBox:
 def box_of(probability: FloatArray, shape: tuple[int, int]) -> LungBox:
     """The box of a map of probabilities (h, w) that covers a picture of ``shape`` (height, width)."""
     mask = _large_parts(probability > 0.5)
-    if not mask.any():
-        return LungBox((0, 0, *shape), 0.0)
-    sides = [_side(mask.any(axis=axis), length) for axis, length in ((1, shape[0]), (0, shape[1]))]
-    (top, bottom), (left, right) = sides
-    return LungBox((top, left, bottom, right), float(probability[mask].mean(dtype=np.float64)))
+    confidence = float(probability[mask].mean(dtype=np.float64)) if mask.any() else 0.0
+    if confidence <= SURE:
+        return LungBox((0, 0, *shape), confidence, used=False)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, bottom = _side(rows, shape[0] / len(mask), shape[0])
+    left, right = _side(columns, shape[1] / mask.shape[1], shape[1])
+    return LungBox((top, left, bottom, right), confidence, used=True)
 
 
 def write_boxes(path: Path, images: Sequence[str], boxes: Sequence[LungBox]) -> None:
@@ -86,10 +86,8 @@ def _large_parts(mask: BoolArray) -> BoolArray:
     return kept
 
 
-def _side(occupied: BoolArray, length: int) -> tuple[int, int]:
-    """First and last pixel, half-open and padded, of a side of ``length`` pixels."""
-    places = np.flatnonzero(occupied)
-    pixel = length / len(occupied)
+def _side(places: NDArray[np.intp], pixel: float, length: int) -> tuple[int, int]:
+    """First and last pixel, half-open and padded, of a side of ``length``, where one place has ``pixel`` of them."""
     first, last = places[0] * pixel, (places[-1] + 1) * pixel
     padding = PADDING * (last - first)
     return max(0, int(first - padding)), min(length, int(np.ceil(last + padding)))

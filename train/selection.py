@@ -60,11 +60,13 @@ class Judge:
         val: Records,
         device: torch.device,
         positive_weight: Tensor | None,
+        classes: Tensor | None = None,
     ) -> None:
         self._config, self._pixels, self._device = config, pixels, device
         self._precision = choose_precision(config.precision, device)
         self._covid19, self._findings = torch.from_numpy(val.covid19), torch.from_numpy(val.findings)
         self._positive_weight = None if positive_weight is None else positive_weight.cpu()
+        self._classes = None if classes is None else classes.cpu()
 
     def __call__(self, model: nn.Module) -> tuple[float, float]:
         """Loss and AUC of the flag; the AUC is NaN where val has one class."""
@@ -73,7 +75,7 @@ class Judge:
             model, self._pixels, device=self._device, size=config.image_size, precision=self._precision
         )
         logits = torch.from_numpy(found)
-        loss = batch_loss(config, logits, self._covid19, self._findings, self._positive_weight)
+        loss = batch_loss(config, logits, self._covid19, self._findings, self._positive_weight, self._classes)
         return float(loss), _auc(self._covid19.numpy(), found[:, 0])
 
 
