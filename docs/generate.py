@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
+from docs.cxr_tables import lungs_table, three_classes_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.training_tables import (
     attention_table,
@@ -40,6 +41,7 @@ PAGES = (
     "docs/app.md",
     "docs/commands.md",
     "docs/contract.md",
+    "docs/cxr_ai.md",
     "docs/explain.md",
     "docs/lexicon.md",
     "docs/quality.md",
@@ -167,6 +169,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "data_path": lambda: data_path_table(ROOT),
     "epoch": lambda: epoch_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),
+    "lungs": lambda: lungs_table(ROOT),
+    "three_classes": lambda: three_classes_table(ROOT),
     "attention": lambda: attention_table(ROOT),
 }
 

@@ -39,7 +39,7 @@ def with_classes(count: int = 36) -> Records:
     """Phantoms whose confirmed records are one class and whose controls are two, one of them unknown."""
     records = phantom_records(count)
     names = [
-        ("normal", "other")[n // 4 % 2] if flag == 0 else "covid" for n, flag in enumerate(records.covid19)
+        ("normal", "other")[n % 2] if flag == 0 else "covid" for n, flag in enumerate(records.covid19)
     ]
     return replace(records, diagnoses=("", *names[1:]))
 

@@ -19,6 +19,7 @@ from train.config_file import read_config
 from train.explain_settings import OCCLUSION, Settings
 from train.image_forms import FloatArray, read_grey
 from train.image_paths import Ready, unlabelled
+from train.lung_parts import BoolArray
 from train.lungs import Box
 from train.map_places import on_image
 from train.occlusion import occlude
@@ -38,6 +39,7 @@ class Explained:
         maps: (K, h, w) float32 as the method gives them, not scaled.
         box: the part of the picture that the maps cover; what the network saw.
         shape: height and width of the picture.
+        lungs: (height, width) true where the lungs are, as the run finds them; None where it does not.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Explained:
     maps: FloatArray
     box: Box
     shape: tuple[int, int]
+    lungs: BoolArray | None
     warning: str
 
     def on_image(self) -> FloatArray:
@@ -120,6 +123,7 @@ class Explainer:
                     maps=maps[place],
                     box=each.box,
                     shape=(height, width),
+                    lungs=self.network.lungs_of(picture),
                     warning=each.warning,
                 ),
             )

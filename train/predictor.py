@@ -12,13 +12,17 @@ import torch
 from train.class_predictions import ClassPredictions
 from train.config_file import read_config
 from train.devices import choose_device
+from train.image_forms import FloatArray
 from train.image_paths import Ready, prepared, unlabelled
 from train.inference import predict_logits
+from train.lung_parts import BoolArray
+from train.lungs import lungs_of
 from train.model import load_model
 from train.predictions import Predictions, predict_records
 from train.prepare import SEGMENTED
 from train.run_folder import CONFIG, METRICS
 from train.saved_thresholds import read_thresholds
+from train.segmenter import load_segmenter, lung_mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +48,6 @@ class Predictor:
         self.model = load_model(run).to(self.device)
         self._segmenter = None
         if self.model.image_settings.crop == SEGMENTED:
-            from train.segmenter import load_segmenter  # lazily: few runs need it
-
             self._segmenter = load_segmenter(run)
         self.batch_size = batch_size
         self.flips = read_config(run / CONFIG, {}).test_flips if flips is None else flips
@@ -53,6 +55,13 @@ class Predictor:
     def prepared(self, paths: Sequence[Path]) -> list[Ready]:
         """Images as the network takes them."""
         return prepared(paths, self.model.image_settings, self._segmenter)
+
+    def lungs_of(self, picture: FloatArray) -> BoolArray | None:
+        """(height, width) true where the run's segmenter, or the search in slices, sees lungs; None where none are."""
+        if self._segmenter is None:
+            return lungs_of(picture)
+        mask = lung_mask(self._segmenter.probability(picture), picture)
+        return mask if mask.any() else None
 
     def predict(self, paths: Sequence[Path]) -> Found:
         """What the network says of some images."""

@@ -12,11 +12,12 @@ from PIL import Image
 
 from nlp.errors import ImageError
 from nlp.write import replacing, writing
-from train.image_forms import FloatArray, read_grey, unreadable
+from train.image_forms import read_grey, unreadable
 from train.image_paths import chosen_images
 from train.lung_boxes import box_of, write_boxes
+from train.lung_parts import BoolArray
 from train.progress import SILENT, Log
-from train.segmenter import load_segmenter
+from train.segmenter import load_segmenter, lung_mask
 
 BOXES = "lungs.csv"
 
@@ -44,7 +45,7 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
         seen[path.stem] += 1
         name = path.stem if seen[path.stem] == 1 else f"{path.stem}~{seen[path.stem]}"
         with replacing([out / f"{name}.png"]) as [file]:
-            file.write(_mask(probability, picture))
+            file.write(_png(lung_mask(probability, picture)))
         log.live(f"pictures segmented: {number:,} of {len(paths):,}")
     write_boxes(out / BOXES, list(found), list(found.values()))
     if problems:
@@ -52,10 +53,8 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
     return sum(each.used for each in found.values())
 
 
-def _mask(probability: FloatArray, picture: FloatArray) -> bytes:
-    """PNG of the mask at the size of the picture, 0 and 255."""
-    size = picture.shape[1], picture.shape[0]
-    full = np.asarray(Image.fromarray(probability).resize(size, Image.Resampling.BILINEAR))
+def _png(mask: BoolArray) -> bytes:
+    """A mask as a picture, 0 and 255."""
     target = io.BytesIO()
-    Image.fromarray(((full > 0.5) * 255).astype(np.uint8)).save(target, "PNG")
+    Image.fromarray(mask.astype(np.uint8) * 255).save(target, "PNG")
     return target.getvalue()

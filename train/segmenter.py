@@ -23,6 +23,7 @@ from train.backbone import IMAGENET_MEAN, IMAGENET_STD
 from train.backbones import create_backbone
 from train.image_forms import FloatArray
 from train.intensity import normalise
+from train.lung_parts import BoolArray
 from train.sealed import read_sealed, write_sealed
 from train.segment_settings import SEGMENTER, SegmentSettings
 from train.weights import NONE, load_weights
@@ -69,6 +70,13 @@ def square(picture: FloatArray, size: int) -> FloatArray:
     """A picture stretched to a square, as the segmenter sees it."""
     resized = Image.fromarray(picture).resize((size, size), Image.Resampling.BILINEAR)
     return np.array(resized, dtype=np.float32)
+
+
+def lung_mask(probability: FloatArray, picture: FloatArray) -> BoolArray:
+    """Where lung is more likely than not, in the shape of the picture."""
+    size = picture.shape[1], picture.shape[0]
+    lungs: BoolArray = np.asarray(Image.fromarray(probability).resize(size, Image.Resampling.BILINEAR)) > 0.5
+    return lungs
 
 
 def build_segmenter(settings: SegmentSettings, *, log: Callable[[str], None] | None = None) -> Segmenter:
