@@ -25,7 +25,10 @@ def lungs_table(root: Path) -> str:
         f"{made['encoder']}, input {made['size']} pixels, {made['epochs']} epochs, {made['n_train']} pictures to"
         " learn from; val chose the epoch."
     )
-    return table(("set", "pictures", "patients", "Dice (95 % interval)", "IoU (95 % interval)"), rows) + f"\n\n{told}"
+    return (
+        table(("set", "pictures", "patients", "Dice (95 % interval)", "IoU (95 % interval)"), rows)
+        + f"\n\n{told}"
+    )
 
 
 def three_classes_table(root: Path) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,11 @@ from tests.train_radiographs import CLASSES, write_radiographs, write_table
 from train.augment import Augmentation, augment
 from train.cache import load_images
 from train.channels import as_channels
+from train.class_results import add_classes
 from train.class_scores import class_probabilities, score_classes
 from train.classes import check_classes, class_names, class_targets
 from train.config import check, recipe
+from train.folds import patient_folds
 from train.loop import fit
 from train.loss import class_loss
 from train.model import build_model, load_model, save_model
@@ -38,9 +41,7 @@ from train.segment_settings import SegmentSettings
 def with_classes(count: int = 36) -> Records:
     """Phantoms whose confirmed records are one class and whose controls are two, one of them unknown."""
     records = phantom_records(count)
-    names = [
-        ("normal", "other")[n % 2] if flag == 0 else "covid" for n, flag in enumerate(records.covid19)
-    ]
+    names = [("normal", "other")[n % 2] if flag == 0 else "covid" for n, flag in enumerate(records.covid19)]
     return replace(records, diagnoses=("", *names[1:]))
 
 
@@ -102,6 +103,32 @@ def test_classes_scores_of_one_class_are_null_with_their_n() -> None:
     found = score_classes(some, np.zeros((len(some), 3)), names, seed=0, bootstraps=50)
     assert found["macro_auc"] is None and found["macro_auc_low"] is None and found["n"] == len(some)
     json.dumps(found, allow_nan=False)
+
+
+def test_classes_out_of_fold_are_each_folds_own(tmp_path: Path) -> None:
+    records = with_classes(48)
+    names = class_names(records)
+    folds = patient_folds(records, 2, seed=0)
+    logits = np.random.default_rng(1).normal(size=(48, 3)).astype(np.float32)
+    metrics: dict[str, Any] = {"val": {}, "test": {}, "out_of_fold": {}}
+    add_classes(
+        metrics,
+        tmp_path,
+        records,
+        names,
+        np.zeros_like(logits),
+        [(fold, logits[fold.held_out]) for fold in folds],
+        quality=np.full(48, np.nan),
+        warnings=("",) * 48,
+        seed=0,
+        bootstraps=50,
+    )
+    found = {row["image"]: row for row in read_rows(tmp_path / "out_of_fold.diagnosis.csv")}
+    assert len(found) == 48 and metrics["out_of_fold"]["diagnosis"]["n"] == 47
+    for row, (image, said) in enumerate(zip(records.images, logits.argmax(axis=1), strict=True)):
+        assert found[image]["prediction"] == names[said]
+        assert row in folds[int(found[image]["fold"])].held_out
+        assert found[image]["quality"] == ""
 
 
 def test_classes_head_is_saved_in_its_order_and_leaves_other_networks_alone(tmp_path: Path) -> None:

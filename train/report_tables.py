@@ -41,7 +41,7 @@ def question(run: Run) -> str:
     return (
         f"Can {settings.get('backbone', 'the network')} (mode {settings.get('mode', NOTHING)}, loss"
         f" {settings.get('loss', NOTHING)}, weights {settings.get('weights', NOTHING)}) tell COVID-19 from controls"
-        f"{findings} on single images of chest CT? {len(records.images)} images of"
+        f"{findings} on single images of the chest? {len(records.images)} images of"
         f" {len(set(records.patient_ids))} patients ({sets}); {_patients_apart(run)}."
     )
 
