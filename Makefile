@@ -57,7 +57,7 @@ check: $(TRAIN)
 	$(RUN) -m mypy
 
 bench: $(TRAIN)
-	@for name in quality peers speed memory startup data_path epoch bootstrap table2 attention cxr split store rules desk; do \
+	@for name in quality peers speed memory startup data_path epoch bootstrap table2 attention split store rules desk; do \
 		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done
 
 docs: $(TRAIN)

@@ -166,7 +166,7 @@ def main() -> int:
         "--lungs", type=Path, metavar="RUN", help="a segmenter this benchmark made; trains none"
     )
     made.add_argument("--keep", type=Path, metavar="DIR", help="keep the segmenter there")
-    made.add_argument("--size", type=int, default=256, help="of the segmenter's input (default: 256)")
+    made.add_argument("--size", type=int, default=128, help="of the segmenter's input (default: 128)")
     made.add_argument("--epochs", type=int, default=10, help="of the segmenter (default: 10)")
     return run_command(made, _run)
 
