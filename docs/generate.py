@@ -17,6 +17,7 @@ from pathlib import Path
 
 from docs.app_tables import desk_table, keys_table, rules_table, split_table, store_table
 from docs.audit_tables import audit_table
+from docs.cxr_tables import lungs_table, three_classes_table
 from docs.deep_covid_tables import cutoffs_table, deep_covid_table, frozen_table
 from docs.fault_tables import cost_table, faults_table, spark_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
@@ -45,6 +46,7 @@ PAGES = (
     "docs/commands.md",
     "docs/contract.md",
     "docs/deep_covid.md",
+    "docs/cxr_ai.md",
     "docs/explain.md",
     "docs/lexicon.md",
     "docs/quality.md",
@@ -174,6 +176,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "data_path": lambda: data_path_table(ROOT),
     "epoch": lambda: epoch_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),
+    "lungs": lambda: lungs_table(ROOT),
+    "three_classes": lambda: three_classes_table(ROOT),
     "attention": lambda: attention_table(ROOT),
     "frozen": lambda: frozen_table(ROOT),
     "deep_covid": lambda: deep_covid_table(ROOT),

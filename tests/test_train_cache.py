@@ -12,7 +12,7 @@ from PIL import Image
 
 from nlp.errors import ImageError, OutputError, TrainingError
 from train.cache import Images, load_images
-from train.prepare import CROPS, prepare_image
+from train.prepare import CROPS, SEGMENTED, prepare_image
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples" / "images").iterdir())[:6]
 
@@ -56,12 +56,13 @@ def test_cache_is_read_the_second_time(tmp_path: Path, request: pytest.FixtureRe
 
 
 def test_cache_settings_and_order_have_files_of_their_own(tmp_path: Path) -> None:
-    for crop in CROPS:
+    crops = [crop for crop in CROPS if crop != SEGMENTED]
+    for crop in crops:
         load_images(EXAMPLES, size=32, crop=crop, cache=tmp_path)
     load_images(EXAMPLES, size=32, normalise="equalise", cache=tmp_path)
     load_images(EXAMPLES, size=16, cache=tmp_path)
     turned = load_images(EXAMPLES[::-1], size=32, cache=tmp_path)
-    assert len(list(tmp_path.iterdir())) == len(CROPS) + 3
+    assert len(list(tmp_path.iterdir())) == len(crops) + 3
     assert torch.equal(turned.pixels.flip(0), load_images(EXAMPLES, size=32).pixels)
 
 
@@ -149,8 +150,8 @@ def test_cache_crops_differ_where_they_should() -> None:
     )
     assert whole.box[:2] == (0, 0)
     assert box.box == only.box != whole.box
-    assert (only.pixels[:4, :4] == 0).all()
-    assert (box.pixels[:4, :4] > 0).all()
+    assert (only.pixels[0, :4, :4] == 0).all()
+    assert (box.pixels[0, :4, :4] > 0).all()
     assert (
-        np.abs(only.pixels[32, 3:-3].astype(int) - box.pixels[32, 3:-3]).max() < 30
+        np.abs(only.pixels[0, 32, 3:-3].astype(int) - box.pixels[0, 32, 3:-3]).max() < 30
     )  # lungs fill the middle row

@@ -25,7 +25,10 @@ def write(path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_config_recipes_are_valid_and_offered(name: str) -> None:
-    check(recipe(name))
+    usual = recipe(name)
+    if usual.crop == "segmented":  # what no recipe can know
+        usual = replace(usual, segmenter="runs/lungs")
+    check(usual)
     choices = next(each for each in fields(Config) if each.name == "recipe").metadata["choices"]
     assert choices == tuple(RECIPES)
 

@@ -75,7 +75,7 @@ def test_map_places_follows_a_lesion_through_the_lung_crop(tmp_path: Path, share
     bytes_[row - 4 : row + 4, column - 4 : column + 4] = 255
     Image.fromarray(bytes_).save(tmp_path / "spot.png")
     spot = prepare_image(tmp_path / "spot.png", size=96, crop="lungs", how="none")
-    placed = on_image((spot.pixels[None] / 255).astype(np.float32), spot.box, picture.shape)
+    placed = on_image((spot.pixels / 255).astype(np.float32), spot.box, picture.shape)
     there = np.array(np.unravel_index(placed[0].argmax(), picture.shape))
     assert np.abs(there - (row - 0.5, column - 0.5)).max() <= 5
 

@@ -15,7 +15,6 @@ from train.explainer import Explained
 from train.image_forms import FloatArray
 from train.lesion_marks import union
 from train.lung_parts import BoolArray
-from train.lungs import find_lungs, hull_mask
 from train.overlays import output_name
 from train.pointing import Pointing, peak, point
 from train.shown import Shown
@@ -57,7 +56,7 @@ class ImageRows:
 
 def measure(shown: Shown) -> ImageRows:
     """All maps of an image; the flag's is held against all lesions together."""
-    lungs = lungs_of(shown.picture)
+    lungs = shown.found[0].lungs
     rows = [
         _row(name, found, place, maps[place], lungs, shown.masks)
         for name, found, maps in zip(shown.runs, shown.found, shown.maps, strict=True)
@@ -105,17 +104,6 @@ def _row(
         lungs_share=None if lungs is None else float(lungs[top:bottom, left:right].mean()),
         pointing=None if mask is None else point(attention, mask),
     )
-
-
-def lungs_of(picture: FloatArray) -> BoolArray | None:
-    """(height, width) true within the convex hull of the lungs; None where none are found."""
-    crop = find_lungs(picture)
-    if crop.whole:
-        return None
-    top, left, bottom, right = crop.box
-    mask = np.zeros(picture.shape, np.bool_)
-    mask[top:bottom, left:right] = hull_mask(crop)
-    return mask
 
 
 def table(measured: Sequence[ImageRows]) -> bytes:

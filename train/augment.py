@@ -59,11 +59,11 @@ def augment(pixels: Tensor, *, ranges: Augmentation, size: int, generator: torch
     """Changed copies of images, each by its own draw.
 
     Args:
-        pixels: ``(n, 1, s, s)`` uint8.
+        pixels: ``(n, C, s, s)`` uint8; channels of an image are moved alike, each about its own mean.
         generator: of the device of ``pixels``.
 
     Returns:
-        ``(n, 1, size, size)`` float32 in [0, 1].
+        ``(n, C, size, size)`` float32 in [0, 1].
     """
     draws = torch.rand((len(_DRAWS), len(pixels), 1, 1, 1), generator=generator, device=pixels.device)
     draw = dict(zip(_DRAWS, draws.unbind(), strict=True))
@@ -80,7 +80,7 @@ def augment(pixels: Tensor, *, ranges: Augmentation, size: int, generator: torch
 
 
 def plain(pixels: Tensor, *, size: int) -> Tensor:
-    """Images unchanged, ``(n, 1, s, s)`` uint8 to ``(n, 1, size, size)`` float32 in [0, 1]."""
+    """Images unchanged, ``(n, C, s, s)`` uint8 to ``(n, C, size, size)`` float32 in [0, 1]."""
     images = pixels.float() / 255
     if images.shape[-2:] == (size, size):
         return images
@@ -147,7 +147,7 @@ def _shaded(images: Tensor, ranges: Augmentation, draw: Draw) -> Tensor:
         return images
     contrast = _within(draw["contrast"], *ranges.contrast)
     added = _within(draw["brightness"], -ranges.brightness, ranges.brightness)
-    added = added + (1 - contrast) * images.mean(dim=(1, 2, 3), keepdim=True)
+    added = added + (1 - contrast) * images.mean(dim=(2, 3), keepdim=True)
     return torch.addcmul(added, images, contrast)
 
 

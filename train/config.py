@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from train.augment import Augmentation
 
 POOLINGS = ("mean", "mean_std")
-CROPS = ("lungs", "lungs_only", "none")
+CROPS = ("lungs", "lungs_only", "segmented", "none")
 
 
 def _setting(
@@ -39,7 +39,9 @@ class Config:
     """All that decides the weights of a network, apart from the data; the defaults are recipe ``ladnn``."""
 
     recipe: str = _setting(
-        "ladnn", "named set of defaults, see RECIPES", ("ladnn", "head_start", "paper", "deep-covid")
+        "ladnn",
+        "named set of defaults, see RECIPES",
+        ("ladnn", "head_start", "paper", "deep-covid", "cxr-ai"),
     )
     # the network
     backbone: str = _setting("densenet169", "torchvision's or timm's name")
@@ -62,6 +64,10 @@ class Config:
     primary_weight: float = _setting(5.0, "weight of the flag in the joint loss", low=0)
     lesion_weight: float = _setting(1.0, "weight of the findings' mean in the joint loss", low=0)
     positive_weights: bool = _setting(False, "weigh present cells of rare findings up")
+    classes: str = _setting(
+        "none", "column whose values, two or more, are told apart too", ("none", "diagnosis")
+    )
+    class_weight: float = _setting(1.0, "weight of the classes' cross-entropy beside the rest", low=0)
     label_smoothing: float = _setting(0.0, "targets become 1-s/2 and s/2", low=0, high=0.5)
     balance: bool = _setting(False, "draw confirmed and control records equally often")
     # what blank and uncertain cells mean, see docs of the contract
@@ -70,8 +76,12 @@ class Config:
     controls_without_text: str = _setting("mask", "findings of controls without caption", ("mask", "zero"))
     # images
     image_size: int = _setting(256, "side of the square network input, pixels", low=32, high=2048)
-    crop: str = _setting("lungs", "box of the lungs, the same with all else black, or whole slice", CROPS)
+    crop: str = _setting(
+        "lungs", "box of the lungs, all else black, box by a segmenter (radiographs), or whole slice", CROPS
+    )
+    segmenter: str = _setting("none", "folder of train.segment, for crop segmented")
     normalise: str = _setting("percentile", "grey levels inside the crop", ("percentile", "equalise", "none"))
+    channels: str = _setting("grey", "grey levels, or Otsu, CLAHE and adaptive threshold", ("grey", "cxr3"))
     augmentation: Augmentation = field(
         default_factory=_default_augmentation, metadata={"help": "ranges of the random changes, a TOML table"}
     )
@@ -164,6 +174,16 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "attention": "occlusion",
         "augmentation": {"rotation_degrees": 10.0, "scale": (0.9, 1.1), "flip": 0.5, "noise": 0.02},
     },
+    # COVID-19_CXR_AI: radiographs cut to segmented lungs, three channels, named classes; the rest is this toolkit's
+    "cxr-ai": {
+        "backbone": "resnet34",
+        "mode": "baseline",
+        "classes": "diagnosis",
+        "crop": "segmented",
+        "normalise": "none",
+        "channels": "cxr3",
+        "select": "loss",
+    },
 }
 """Differences from the defaults; an ``augmentation`` here is complete: what it leaves out is off."""
 
@@ -173,6 +193,10 @@ UNUSED_WITH: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("schedule", "onecycle"): ("warmup_epochs",),
     ("average", "False"): ("average_decay",),
     ("head_start", "0"): ("head_ridge",),
+    ("classes", "none"): ("class_weight",),
+    ("crop", "lungs"): ("segmenter",),
+    ("crop", "lungs_only"): ("segmenter",),
+    ("crop", "none"): ("segmenter",),
 }
 """Settings that have no effect beside another: asking for both is a mistake, and refused."""
 
@@ -249,6 +273,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         for other in unused:
             if getattr(config, other) != getattr(usual, other):
                 yield f"{name} = {value} makes no use of {other} = {getattr(config, other)}: leave one out"
+    if config.crop == "segmented" and config.segmenter == "none":
+        yield "crop = segmented needs a segmenter: a folder made by python -m train.segment"
     if config.folds == 1:
         yield "folds must be 0 or at least 2; found 1"
     if config.loss == "joint" and not (config.primary_weight or config.lesion_weight):

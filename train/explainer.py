@@ -13,10 +13,13 @@ import torch
 from nlp.schema import COVID
 from train.attention import METHODS, Attention, attend, with_mirror_images
 from train.augment import plain
+from train.class_scores import class_probabilities
+from train.classes import DIAGNOSIS
 from train.config_file import read_config
 from train.explain_settings import OCCLUSION, Settings
 from train.image_forms import FloatArray, read_grey
-from train.image_paths import Ready, prepared, unlabelled
+from train.image_paths import Ready, unlabelled
+from train.lung_parts import BoolArray
 from train.lungs import Box
 from train.map_places import on_image
 from train.occlusion import occlude
@@ -30,12 +33,13 @@ class Explained:
     """One image and where a network looks in it, K outputs.
 
     Attributes:
-        outputs: the flag, then the findings if the network learnt them.
+        outputs: the flag, then the findings and the named classes if the network learnt them.
         logits: (K,).
         probabilities: (K,), as in predictions.csv.
         maps: (K, h, w) float32 as the method gives them, not scaled.
         box: the part of the picture that the maps cover; what the network saw.
         shape: height and width of the picture.
+        lungs: (height, width) true where the lungs are, as the run finds them; None where it does not.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class Explained:
     maps: FloatArray
     box: Box
     shape: tuple[int, int]
+    lungs: BoolArray | None
     warning: str
 
     def on_image(self) -> FloatArray:
@@ -74,9 +79,12 @@ class Explainer:
     ) -> None:
         self.name = run.resolve().name
         self.network = Predictor(run, device=device, batch_size=batch_size, flips=flips)
-        learnt = self.network.model.finding_keys
+        model = self.network.model
         flag_only = read_config(run / CONFIG, {}).mode == "baseline"
-        self.outputs = (COVID,) if flag_only else (COVID, *learnt)
+        learnt = () if flag_only else model.finding_keys
+        classes = range(len(model.class_names))
+        self.outputs = (COVID, *learnt, *(f"{DIAGNOSIS}: {name}" for name in model.class_names))
+        self._columns = [*range(1 + len(learnt)), *(model.flags + place for place in classes)]
         self._look = self._way(settings)
 
     def explain(self, paths: Sequence[Path]) -> Iterator[tuple[FloatArray, Explained] | Unreadable]:
@@ -84,7 +92,7 @@ class Explainer:
         size = self.network.batch_size
         for start in range(0, len(paths), size):
             part = paths[start : start + size]
-            found = prepared(part, self.network.model.image_settings)
+            found = self.network.prepared(part)
             rows = [row for row, each in enumerate(found) if each.pixels is not None]
             made = dict(zip(rows, self._explained(part, found, rows), strict=True)) if rows else {}
             for row, path in enumerate(part):
@@ -93,12 +101,14 @@ class Explainer:
     def _explained(
         self, paths: Sequence[Path], found: Sequence[Ready], rows: Sequence[int]
     ) -> Iterator[tuple[FloatArray, Explained]]:
-        pixels = np.stack([found[row].pixels for row in rows])[:, np.newaxis]  # type: ignore[misc]
+        pixels = np.stack([found[row].pixels for row in rows])  # type: ignore[misc]
         attention = self._attention(torch.from_numpy(pixels))
         logits, maps = attention.logits.cpu().numpy(), attention.maps.cpu().numpy()
-        count, chosen = len(self.outputs), [paths[row] for row in rows]
+        chosen, flags = [paths[row] for row in rows], self.network.model.flags
         known = unlabelled(chosen, self.network.model.finding_keys)
-        probabilities = predict_records(known, logits, self.network.thresholds).probabilities
+        sure = predict_records(known, logits[:, :flags], self.network.thresholds).probabilities
+        classes = class_probabilities(logits[:, flags:]) if logits.shape[1] > flags else logits[:, flags:]
+        probabilities = np.concatenate([sure, classes], axis=1, dtype=np.float32)
         for place, (row, path) in enumerate(zip(rows, chosen, strict=True)):
             picture = read_grey(path)
             height, width = picture.shape
@@ -108,11 +118,12 @@ class Explainer:
                 Explained(
                     path=path,
                     outputs=self.outputs,
-                    logits=logits[place, :count],
-                    probabilities=probabilities[place, :count],
+                    logits=logits[place, self._columns],
+                    probabilities=probabilities[place, self._columns],
                     maps=maps[place],
                     box=each.box,
                     shape=(height, width),
+                    lungs=self.network.lungs_of(picture),
                     warning=each.warning,
                 ),
             )
@@ -125,7 +136,7 @@ class Explainer:
         return with_mirror_images(self._look, images) if self.network.flips else self._look(images)
 
     def _way(self, settings: Settings) -> Callable[[torch.Tensor], Attention]:
-        model, outputs = self.network.model, range(len(self.outputs))
+        model, outputs = self.network.model, self._columns
         if settings.method in METHODS:
             return partial(attend, model, method=settings.method, outputs=outputs)
         assert settings.method == OCCLUSION

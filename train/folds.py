@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from nlp.errors import TrainingError
-from train.metrics import Output
+from train.metrics import merged
 from train.operating_point import Thresholds
 from train.records import IntArray, Records
 from train.scores import Scores, score
 
 VAL_PARTS = 5
 """One fifth of the training patients is val; the published split has 118 of 543 records."""
-RANKING = ("auc", "average_precision", "brier")
-"""Metrics without a threshold; the others follow each fold's own."""
+RULE = "each fold's own, chosen on its val"
 
 Floats = NDArray[np.floating]
 
@@ -84,10 +83,10 @@ def score_folds(
     )
     return replace(
         ranked,
-        covid19=_together(ranked.covid19, called.covid19),
-        findings={key: _together(ranked.findings[key], called.findings[key]) for key in ranked.findings},
+        covid19=merged(ranked.covid19, called.covid19, RULE),
+        findings={key: merged(ranked.findings[key], called.findings[key], RULE) for key in ranked.findings},
         findings_all_labelled={
-            key: _together(each, called.findings_all_labelled[key])
+            key: merged(each, called.findings_all_labelled[key], RULE)
             for key, each in ranked.findings_all_labelled.items()
         },
     )
@@ -132,9 +131,3 @@ def _points(thresholds: Thresholds, keys: Sequence[str]) -> Floats:
     """(1 + F,) thresholds on the scale of ``_scaled``."""
     flag = thresholds.covid19.logit / thresholds.calibration.temperature
     return np.array([flag, *(thresholds.findings[key].logit for key in keys)])
-
-
-def _together(ranked: Output, called: Output) -> Output:
-    metrics = {**called.metrics, **{name: ranked.metrics[name] for name in RANKING}}
-    rule = "each fold's own, chosen on its val"
-    return replace(ranked, metrics=metrics, confusion=called.confusion, threshold_rule=rule)

@@ -12,6 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from train.classes import UNKNOWN, class_targets
 from train.config import Config
 from train.network import LesionAttentionNetwork
 from train.records import FloatArray, IntArray, Records
@@ -41,6 +42,9 @@ def start_heads(
     heads = [(model.primary, 0, records.covid19[rows])]
     if config.mode == "ladnn":
         heads += [(model.lesions, column, cells) for column, cells in enumerate(records.findings[rows].T)]
+    if model.classes is not None:
+        known = class_targets(records.take(rows), model.class_names)
+        _fit_classes(config, model, model.classes, standard, known)
     for head, row, targets in heads:
         _fit(head, row, standard, np.tile(targets, config.head_start), config.head_ridge * config.head_start)
 
@@ -55,3 +59,22 @@ def _fit(head: nn.Linear, row: int, features: FloatArray, targets: FloatArray, r
     regression.fit(features[known], targets[known].astype(int))
     head.weight[row] = torch.from_numpy(regression.coef_[0]).to(head.weight)
     head.bias[row] = float(regression.intercept_[0])
+
+
+@torch.no_grad()
+def _fit_classes(
+    config: Config, model: LesionAttentionNetwork, head: nn.Linear, features: FloatArray, targets: IntArray
+) -> None:
+    """Put the optimum of the classes' softmax into its head; as it is where the records lack a class."""
+    targets = np.tile(targets, config.head_start)
+    known = targets != UNKNOWN
+    if len(np.unique(targets[known])) < len(model.class_names):
+        return
+    # two classes as two logits, half each way: scikit-learn fits one for the second
+    regression = LogisticRegression(C=1 / (config.head_ridge * config.head_start), max_iter=_ITERATIONS)
+    regression.fit(features[known], targets[known])
+    weights, bias = regression.coef_, regression.intercept_
+    if len(weights) == 1:
+        weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    head.weight.copy_(torch.from_numpy(weights))
+    head.bias.copy_(torch.from_numpy(bias))

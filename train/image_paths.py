@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,20 +15,33 @@ from nlp.errors import ImageError
 from nlp.image_names import IMAGE_SUFFIXES
 from train.lungs import Box
 from train.network import ImageSettings
-from train.prepare import ByteArray, prepare_image
+from train.prepare import SEGMENTED, ByteArray, prepare_image
 from train.progress import SILENT, Log
 from train.records import Records
 
+if TYPE_CHECKING:
+    from train.segmenter import Segmenter
+
 WHOLE_SLICE = "no lungs found, whole slice used"
+NOT_SURE = "the lung mask is not sure enough, whole image used"
 
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """One image: ``(size, size)`` uint8 of the part ``box`` of the file, or None and in ``warning`` why it cannot be read."""
+    """One image: ``(C, size, size)`` uint8 of the part ``box`` of the file, or None and in ``warning`` why it cannot be read.
+
+    ``confidence`` is the segmenter's in its lungs; NaN without a segmenter.
+    """
 
     pixels: ByteArray | None
     warning: str
     box: Box = (0, 0, 0, 0)
+    confidence: float = np.nan
+
+
+def whole_warning(crop: str) -> str:
+    """What is said of an image that a crop took whole."""
+    return NOT_SURE if crop == SEGMENTED else WHOLE_SLICE
 
 
 def chosen_images(paths: Sequence[Path], log: Log = SILENT) -> list[Path]:
@@ -53,15 +67,25 @@ def chosen_images(paths: Sequence[Path], log: Log = SILENT) -> list[Path]:
     return list(found.values())
 
 
-def prepared(paths: Sequence[Path], settings: ImageSettings) -> list[Ready]:
+def prepared(
+    paths: Sequence[Path], settings: ImageSettings, segmenter: Segmenter | None = None
+) -> list[Ready]:
     """All images as the network takes them, by all cores."""
 
     def attempt(path: Path) -> Ready:
         try:
-            made = prepare_image(path, size=settings.size, crop=settings.crop, how=settings.normalise)
+            made = prepare_image(
+                path,
+                size=settings.size,
+                crop=settings.crop,
+                how=settings.normalise,
+                channels=settings.channels,
+                segmenter=segmenter,
+            )
         except ImageError as error:
             return Ready(None, str(error))
-        return Ready(made.pixels, WHOLE_SLICE if made.whole else "", made.box)
+        warning = whole_warning(settings.crop) if made.whole else ""
+        return Ready(made.pixels, warning, made.box, made.confidence)
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         return list(pool.map(attempt, paths))

@@ -96,9 +96,12 @@ def fit(
         if resume and folder:
             restore(training, folder, log)
         inputs = training_inputs(config, training.model, pixels, records, train_rows, val_rows, log)
-        data = place_data(config, inputs.train, inputs.records, inputs.rows, device)
+        names = training.model.class_names
+        data = place_data(config, inputs.train, inputs.records, inputs.rows, device, class_names=names)
         epoch = Epoch(config, training, data, inputs.records, inputs.rows, ranks, log)
-        judge = Judge(config, inputs.val, records.take(val_rows), device, data.positive_weight)
+        judge = Judge(
+            config, inputs.val, records.take(val_rows), device, data.positive_weight, class_names=names
+        )
         keeper = _Keeper(training, folder if ranks.first else None, save_seconds)
         while len(training.history) < config.epochs and not exhausted(config, training.history):
             for _ in epoch.steps():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from train.records import FloatArray
 
@@ -71,6 +71,17 @@ def paper_loss(logits: Tensor, covid19: Tensor, findings: Tensor) -> Tensor:
     lesion, _ = _errors(logits[:, 1:], findings)
     some_present = (findings == 1).any(dim=1).to(logits.dtype)  # NaN equals nothing
     return ((PAPER_PRIMARY_WEIGHT * primary + some_present * lesion.sum(dim=1)) / PAPER_DIVISOR).mean()
+
+
+def class_loss(logits: Tensor, classes: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of the one true class, a mean over the images whose class is known; 0 where none is.
+
+    Args:
+        logits: (B, K).
+        classes: (B,) the place of the true class, or -1: unknown.
+    """
+    total = cross_entropy(logits, classes, ignore_index=-1, reduction="sum", label_smoothing=label_smoothing)
+    return total / (classes >= 0).sum().clamp(min=1)
 
 
 def positive_weights(findings: FloatArray, *, largest: float = LARGEST_POSITIVE_WEIGHT) -> Tensor:

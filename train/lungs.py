@@ -68,6 +68,17 @@ def hull_mask(crop: LungCrop) -> BoolArray:
     return filled(crop.hull - np.array([left, top], np.float32), shape)
 
 
+def lungs_of(image: FloatArray) -> BoolArray | None:
+    """(height, width) true within the convex hull of the lungs; None where none are found."""
+    crop = find_lungs(image)
+    if crop.whole:
+        return None
+    top, left, bottom, right = crop.box
+    mask = np.zeros(image.shape, np.bool_)
+    mask[top:bottom, left:right] = hull_mask(crop)
+    return mask
+
+
 def content_box(image: FloatArray) -> Box:
     """Top, left, bottom, right of a slice without its plain margins, which screenshots have."""
     top, left, bottom, right = 0, 0, *image.shape

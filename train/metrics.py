@@ -8,7 +8,7 @@ the exact binomial bound is taken.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ Bools = NDArray[np.bool_]
 
 METRICS = ("auc", "sensitivity", "specificity", "precision", "f1", "accuracy", "average_precision", "brier")
 """In the order of tables; the first four of Table 2 of the paper are sensitivity, auc, f1 and accuracy."""
+RANKING = ("auc", "average_precision", "brier")
+"""Those without a threshold."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,12 @@ def score_output(
         resamples=bootstraps if intervals else 0,
         resamples_dropped=intervals["auc"].dropped if intervals else 0,
     )
+
+
+def merged(ranked: Output, called: Output, rule: str) -> Output:
+    """One output measured on two scales: ``RANKING`` by the first, all that follows a threshold by the second."""
+    metrics = {**called.metrics, **{name: ranked.metrics[name] for name in RANKING}}
+    return replace(ranked, metrics=metrics, confusion=called.confusion, threshold_rule=rule)
 
 
 def _cells(positive: Bools, called: Bools) -> tuple[Bools, Bools, Bools, Bools]:

@@ -38,6 +38,7 @@ def build_model(
     backbone: str,
     *,
     finding_keys: Sequence[str],
+    class_names: Sequence[str] = (),
     weights: str = "imagenet",
     dropout: float = 0.0,
     levels: int = 1,
@@ -71,6 +72,7 @@ def build_model(
             image_settings=image_settings,
             pooling=pooling,
             frozen_norm=frozen_norm and weights != NONE,
+            class_names=class_names,
         )
     said = load_weights(body, weights if filled else NONE)
     if weights != NONE:
@@ -123,6 +125,7 @@ def save_model(
         "format": FORMAT,
         "backbone": model.backbone.name,
         "finding_keys": json.dumps(model.finding_keys),
+        "class_names": json.dumps(model.class_names),
         "dropout": json.dumps(model.dropout.p),
         "levels": json.dumps(model.backbone.levels),
         "pooling": model.pooling,
@@ -175,6 +178,7 @@ def _as_described(description: Mapping[str, str]) -> LesionAttentionNetwork:
         dropout=json.loads(description["dropout"]),
         image_settings=ImageSettings(**json.loads(description["image_settings"])),
         pooling=description["pooling"],
+        class_names=json.loads(description.get("class_names", "[]")),  # older files have none
     )
 
 

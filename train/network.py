@@ -1,7 +1,7 @@
-"""The network: one backbone and two heads, one for the COVID-19 flag and one for the findings.
+"""The network: one backbone and a head each for the COVID-19 flag, the findings, and named classes where asked for.
 
 Liu et al. 2020 (LA-DNN, doi:10.1101/2020.05.11.20097907): the findings are learnt beside the flag, from the same
-features, so that the features attend to lesions. Both heads are linear on pooled feature maps, whatever the backbone.
+features, so that the features attend to lesions. All heads are linear on pooled feature maps, whatever the backbone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class ImageSettings:
     size: int = 224
     crop: str = "lungs"
     normalise: str = "percentile"
+    channels: str = "grey"
 
 
 POOLINGS = ("mean", "mean_std")
@@ -37,6 +38,7 @@ class LesionAttentionNetwork(nn.Module):
         image_settings: what the images it was trained on went through.
         pooling: ``mean`` over each feature map, or ``mean_std``, its standard deviation beside it: a texture such as
             crazy paving shows in how much a map varies.
+        class_names: of the logits behind the findings', of which every image has one; none by default.
         frozen_norm: whether batch normalisation of the backbone keeps its statistics while training.
     """
 
@@ -54,6 +56,7 @@ class LesionAttentionNetwork(nn.Module):
         image_settings: ImageSettings | None = None,
         pooling: str = "mean",
         frozen_norm: bool = False,
+        class_names: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.pooling, self.frozen_norm = pooling, frozen_norm
@@ -69,9 +72,16 @@ class LesionAttentionNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.primary = nn.Linear(pooled, 1)
         self.lesions = nn.Linear(pooled, len(self.finding_keys))
+        self.class_names = tuple(class_names)
+        self.classes = nn.Linear(pooled, len(self.class_names)) if class_names else None
+
+    @property
+    def flags(self) -> int:
+        """1 + F: logits that are each a question of their own; those of the classes come behind them."""
+        return 1 + len(self.finding_keys)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``(B, 1 + F)`` of images ``(B, 1 or 3, H, W)`` from 0 to 1: the flag, then the findings in order.
+        """Logits ``(B, 1 + F + K)`` of images ``(B, 1 or 3, H, W)`` from 0 to 1: the flag, findings, classes in order.
 
         Pooled features ``(B, P)`` that were kept of images may stand for them.
         """
@@ -87,17 +97,18 @@ class LesionAttentionNetwork(nn.Module):
         return maps
 
     def forward_head(self, features: Tensor) -> Tensor:
-        """Logits ``(B, 1 + F)`` of feature maps."""
+        """Logits ``(B, 1 + F + K)`` of feature maps."""
         return self.forward_pooled(self.pool(features))
 
     def forward_pooled(self, pooled: Tensor) -> Tensor:
-        """Logits ``(B, 1 + F)`` of pooled features ``(B, P)``, in the precision of the weights even under autocast.
+        """Logits ``(B, 1 + F + K)`` of pooled features ``(B, P)``, in the precision of the weights even under autocast.
 
         A logit in bfloat16 has two or three digits, too few for a loss or a ranking.
         """
         with torch.autocast(pooled.device.type, enabled=False):
             standard = self.dropout((pooled - self.pooled_mean) / self.pooled_std)
-            return torch.cat([self.primary(standard), self.lesions(standard)], dim=1)
+            heads = (self.primary, self.lesions, self.classes)
+            return torch.cat([head(standard) for head in heads if head is not None], dim=1)
 
     def pool(self, features: Tensor) -> Tensor:
         """Pooled features ``(B, P)`` of feature maps ``(B, C, h, w)``, not yet standardised."""

@@ -11,13 +11,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlp.command import run_command
 from nlp.errors import OutputError
 from nlp.write import replacing
 from train.progress import SILENT, Log
-from train.run_folder import OUT_OF_FOLD, PREDICTIONS
+from train.run_folder import CLASSES, OUT_OF_FOLD, PREDICTIONS
 from train.summary import DISCLAIMER
+
+if TYPE_CHECKING:
+    from train.class_predictions import ClassPredictions
 
 CHUNK = 256
 """Images in memory at one time."""
@@ -48,7 +52,8 @@ def predict(
     Args:
         run: folder of a finished run.
         paths: images, and folders, whose image files at any depth are taken by name.
-        out: the table; an image that cannot be read has blank numbers and its reason in ``warning``.
+        out: the table; an image that cannot be read has blank numbers and its reason in ``warning``. A network with
+            named classes writes their table beside it, ``<out>.diagnosis.csv``.
         batch_size: images per step of the network; ``CHUNK`` or so many are in memory.
         flips: the mean of each image and its mirror image; None: as the run did.
         heatmaps: folder for overlays of what the network looks at, see ``train.explain``; made if needed.
@@ -59,6 +64,7 @@ def predict(
         ImageError: no image is there, or none can be read; then nothing is written.
         OutputError: the table cannot be written.
     """
+    from train.class_predictions import class_table
     from train.explain import check_folder, explain
     from train.image_forms import unreadable
     from train.image_paths import chosen_images
@@ -71,20 +77,30 @@ def predict(
     network = Predictor(run, device=device, batch_size=batch_size, flips=flips)
     images = chosen_images(paths, log)
     problems: list[str] = []
+    classes: list[ClassPredictions] = []
     positive = 0
     with replacing([out]) as [file]:
         file.write(csv_lines([columns(network.model.finding_keys)]))
         for start, part in _chunks(images, max(CHUNK, batch_size)):
-            found, wrong = network.predict(part)
-            file.write(csv_lines(rows(found)))
-            positive += int((found.called == 1).sum())
-            problems += wrong
+            found = network.predict(part)
+            file.write(csv_lines(rows(found.predictions)))
+            positive += int((found.predictions.called == 1).sum())
+            problems += found.problems
+            classes += [found.classes] if found.classes else []
             log.live(f"images predicted: {start + len(part):,} of {len(images):,}")
         if len(problems) == len(images):
             raise unreadable(problems, len(images))
+    if classes:
+        with replacing([classes_beside(out)]) as [file]:
+            file.write(class_table(classes))
     if heatmaps is not None:
         explain(run, images, heatmaps, device=device, flips=flips, log=log)
     return Predicted(len(images), positive, tuple(problems))
+
+
+def classes_beside(out: Path) -> Path:
+    """Where the table of classes of a table of predictions stands."""
+    return out.with_name(f"{out.stem}.{CLASSES}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ The page needs no network and runs no script; everything shown is escaped. It ho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from train.model_card import model_card
 from train.pictures import Picture, pictures
 from train.pictures_attention import RULE, attention_pictures
 from train.records import Records
+from train.report_classes import class_tables
 from train.report_facts import LIMITS, data_tables, image_warnings, settings_table
 from train.report_tables import (
+    Table,
     cutoff_table,
     few_patients,
     findings_table,
@@ -83,6 +85,7 @@ def _parts(run: Run, made: Sequence[Picture]) -> Iterator[str]:
             yield f"<p>{escape(RULE)}</p>"
         if part == "findings":
             yield from _findings(run)
+            yield from _tables(class_tables(run))
         if part == "data":
             yield from _data(run)
         yield from (figure_html(picture) for picture in made if picture.part == part)
@@ -102,7 +105,11 @@ def _findings(run: Run) -> Iterator[str]:
 
 def _data(run: Run) -> Iterator[str]:
     yield from (f"<p>{escape(sentence)}</p>" for sentence in image_warnings(run))
-    for table in data_tables(run):
+    yield from _tables(data_tables(run))
+
+
+def _tables(tables: Iterable[Table]) -> Iterator[str]:
+    for table in tables:
         yield f"<h3>{escape(table.title)}</h3>"
         yield table_html(table)
 

@@ -41,7 +41,7 @@ def question(run: Run) -> str:
     return (
         f"Can {settings.get('backbone', 'the network')} (mode {settings.get('mode', NOTHING)}, loss"
         f" {settings.get('loss', NOTHING)}, weights {settings.get('weights', NOTHING)}) tell COVID-19 from controls"
-        f"{findings} on single images of chest CT? {len(records.images)} images of"
+        f"{findings} on single images of the chest? {len(records.images)} images of"
         f" {len(set(records.patient_ids))} patients ({sets}); {_patients_apart(run)}."
     )
 
@@ -58,7 +58,7 @@ def headline_table(run: Run) -> Table:
     for name in _sets(run):
         if (found := run.metrics.get("shortcut", {}).get("all", {}).get(name)) and name != "val":
             columns.append((f"file alone, {SET_NAMES[name]}", found))
-    rows = [(NAMES[metric], *(_figure(found, metric) for _, found in columns)) for metric in NAMES] + [
+    rows = [(NAMES[metric], *(figure(found, metric) for _, found in columns)) for metric in NAMES] + [
         ("COVID-19 images (patients)", *(_count(found, "positive") for _, found in columns)),
         ("control images (patients)", *(_count(found, "negative") for _, found in columns)),
         ("threshold", *(_threshold(found) for _, found in columns)),
@@ -77,7 +77,7 @@ def shortcut_table(run: Run) -> Table | None:
         return None
     sets = [name for name in _sets(run) if any(name in each for each in found.values())]
     rows = tuple(
-        (group, each["meaning"], *(_figure(each.get(name, {}), "auc") for name in sets))
+        (group, each["meaning"], *(figure(each.get(name, {}), "auc") for name in sets))
         for group, each in found.items()
     )
     return Table(
@@ -120,9 +120,9 @@ def findings_table(run: Run) -> Table | None:
         (
             title,
             f"{scores['findings'][key]['n_positive']} / {scores['findings'][key]['n_negative']}",
-            *(_figure(scores["findings"][key], metric) for metric in ("auc", "average_precision")),
-            *(_figure(scores["findings"][key], metric) for metric in ("sensitivity", "specificity")),
-            _figure(scores["flag_by_finding"][key], "auc"),
+            *(figure(scores["findings"][key], metric) for metric in ("auc", "average_precision")),
+            *(figure(scores["findings"][key], metric) for metric in ("sensitivity", "specificity")),
+            figure(scores["flag_by_finding"][key], "auc"),
         )
         for key, title in zip(keys, finding_names(keys), strict=True)
     )
@@ -149,7 +149,7 @@ def cutoff_table(run: Run) -> Table | None:
     if not found.get("cutoffs"):
         return None
     names = ("sensitivity", "specificity")
-    rows = tuple((f"{row['cutoff']:g}", *(_figure(row, name) for name in names)) for row in found["cutoffs"])
+    rows = tuple((f"{row['cutoff']:g}", *(figure(row, name) for name in names)) for row in found["cutoffs"])
     note = (
         f"On {SET_NAMES[run.headline]}. COVID-19 is called where the probability is at or above the cut-off, whatever"
         " val says. To look at, not to choose from: a cut-off chosen here is too good."
@@ -188,7 +188,8 @@ def _file(run: Run, name: str, group: str = "all") -> Mapping[str, Any]:
     return found
 
 
-def _figure(found: Mapping[str, Any], metric: str) -> str:
+def figure(found: Mapping[str, Any], metric: str) -> str:
+    """A value with its interval; a dash where there is none."""
     value = found.get(metric)
     if value is None:
         return NOTHING

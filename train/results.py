@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp.write import replacing
+from train.class_results import add_classes
 from train.config import Config
 from train.folds import Fold, score_folds
 from train.loop import Fitted
@@ -24,6 +26,7 @@ from train.scores import score
 from train.selection import write_history
 from train.shortcut import shortcut_baseline, shortcut_of_folds, shortcuts_as_json
 
+Floats = NDArray[np.float64]
 PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "numpy")
 
 
@@ -47,18 +50,25 @@ def write_results(
     *,
     warnings: Sequence[str],
     bootstraps: int,
+    quality: Floats | None = None,
 ) -> dict[str, Any]:
     """Measure and write everything but figures and report; gives what metrics.json holds.
 
     Thresholds come from val alone; test is looked at once they stand.
 
     Args:
-        logits: (n_records, 1 + F) of the kept network.
+        logits: (n_records, 1 + F + K) of the kept network.
         warnings: one per record, blank for none.
+        quality: (n_records,) of the images, for the table of classes (``train.class_predictions``).
 
     Raises:
         OutputError: a file cannot be written.
     """
+    every, flags = logits, fitted.model.flags
+    logits, class_folds = every[:, :flags], [(each.fold, each.logits[:, flags:]) for each in folds]
+    folds = [
+        replace(each, val_logits=each.val_logits[:, :flags], logits=each.logits[:, :flags]) for each in folds
+    ]
     val = records.rows("val")
     thresholds = choose_thresholds(
         records.take(val), logits[val], sensitivity=config.least_sensitivity or None
@@ -74,6 +84,19 @@ def write_results(
     write_predictions(out / PREDICTIONS, predict_records(records, logits, thresholds, warnings=warnings))
     if folds:
         _add_folds(metrics, out, config, records, folds, warnings=warnings, bootstraps=bootstraps)
+    if names := fitted.model.class_names:
+        add_classes(
+            metrics,
+            out,
+            records,
+            names,
+            every[:, flags:],
+            class_folds,
+            quality=np.full(len(records), np.nan) if quality is None else quality,
+            warnings=warnings,
+            seed=config.seed,
+            bootstraps=bootstraps,
+        )
     write_json(out / METRICS, metrics)
     return metrics
 

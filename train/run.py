@@ -63,9 +63,11 @@ def run(
     """
     from train.backbones import create_backbone
     from train.distributed import Ranks
-    from train.image_paths import WHOLE_SLICE
+    from train.image_paths import whole_warning
+    from train.prepare import SEGMENTED
     from train.report import write_report
     from train.results import write_results
+    from train.run_lungs import keep_lungs
     from train.stages import read_data, train_all
     from train.weights import load_weights
 
@@ -88,9 +90,19 @@ def run(
     if not ranks.first:
         return RunResult(out, {})
     log("measuring")
-    warnings = [WHOLE_SLICE if whole else "" for whole in loaded.whole]
+    warnings = [whole_warning(config.crop) if whole else "" for whole in loaded.whole]
+    if config.crop == SEGMENTED:
+        keep_lungs(out, Path(config.segmenter), records.images, loaded)
     metrics = write_results(
-        out, config, records, fitted, logits, folds, warnings=warnings, bootstraps=bootstraps
+        out,
+        config,
+        records,
+        fitted,
+        logits,
+        folds,
+        warnings=warnings,
+        bootstraps=bootstraps,
+        quality=loaded.confidence,
     )
     write_report(out, records)
     forget_states(out)

@@ -12,6 +12,8 @@ from train.config_file import read_config, write_config
 
 CONFIG, METRICS, PREDICTIONS, HISTORY = "config.toml", "metrics.json", "predictions.csv", "history.csv"
 OUT_OF_FOLD = "out_of_fold.csv"
+CLASSES, CLASSES_OUT_OF_FOLD = "diagnosis.csv", "out_of_fold.diagnosis.csv"
+LUNGS = "lungs.csv"
 REPORT = "report.html"
 CHECKPOINT = "checkpoint"
 
@@ -71,7 +73,8 @@ def forget_states(out: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    for name in (METRICS, REPORT, PREDICTIONS, OUT_OF_FOLD, HISTORY):  # without metrics it is unfinished
+    tables = (PREDICTIONS, OUT_OF_FOLD, CLASSES, CLASSES_OUT_OF_FOLD, LUNGS, HISTORY)
+    for name in (METRICS, REPORT, *tables):  # without metrics it is unfinished
         (out / name).unlink(missing_ok=True)
     forget_states(out)
 

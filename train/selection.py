@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from nlp.write import replacing
+from train.classes import class_targets
 from train.config import Config
 from train.devices import choose_precision
 from train.inference import predict_logits
@@ -60,11 +61,14 @@ class Judge:
         val: Records,
         device: torch.device,
         positive_weight: Tensor | None,
+        *,
+        class_names: Sequence[str] = (),
     ) -> None:
         self._config, self._inputs, self._device = config, inputs, device
         self._precision = choose_precision(config.precision, device)
         self._covid19, self._findings = torch.from_numpy(val.covid19), torch.from_numpy(val.findings)
         self._positive_weight = None if positive_weight is None else positive_weight.cpu()
+        self._classes = torch.from_numpy(class_targets(val, class_names)) if class_names else None
 
     def __call__(self, model: nn.Module) -> tuple[float, float]:
         """Loss and AUC of the flag; the AUC is NaN where val has one class."""
@@ -73,7 +77,7 @@ class Judge:
             model, self._inputs, device=self._device, size=config.image_size, precision=self._precision
         )
         logits = torch.from_numpy(found)
-        loss = batch_loss(config, logits, self._covid19, self._findings, self._positive_weight)
+        loss = batch_loss(config, logits, self._covid19, self._findings, self._positive_weight, self._classes)
         return float(loss), _auc(self._covid19.numpy(), found[:, 0])
 
 

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from train.cache import Images, load_images
+from train.classes import NO_CLASSES, check_classes
 from train.config import Config
 from train.distributed import Ranks
 from train.folds import patient_folds
 from train.loop import Fitted, fit, predict_logits
+from train.prepare import SEGMENTED
 from train.progress import Log
 from train.records import FloatArray, IntArray, Records, check_trainable, read_records
 from train.results import FoldResult
@@ -33,6 +35,8 @@ def read_data(
         controls_without_text=config.controls_without_text,  # type: ignore[arg-type]
     )
     check_trainable(records)
+    if config.classes != NO_CLASSES:
+        check_classes(records)
     if not ranks.first:
         ranks.wait()  # the first process fills the cache, the others read it
     loaded = load_images(
@@ -40,6 +44,8 @@ def read_data(
         size=config.image_size,
         crop=config.crop,
         normalise=config.normalise,
+        channels=config.channels,
+        segmenter=Path(config.segmenter) if config.crop == SEGMENTED else None,
         cache=cache,
         progress=log.images,
     )
@@ -47,7 +53,8 @@ def read_data(
         ranks.wait()
     patients = len(set(records.patient_ids))
     sets = ", ".join(f"{len(records.rows(split))} {split}" for split in ("train", "val", "test"))
-    log(f"{len(records)} images of {patients} patients: {sets}; no lungs found in {int(loaded.whole.sum())}")
+    whole = f"taken whole, as no lungs were surely found: {int(loaded.whole.sum())}"
+    log(f"{len(records)} images of {patients} patients: {sets}; {whole}")
     return records, loaded
 
 

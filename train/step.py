@@ -5,7 +5,7 @@ Nothing in it waits for the device, so a GPU can replay it as a CUDA graph; a CP
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,9 +14,10 @@ from torch.nn.utils import clip_grad_norm_
 
 from nlp.errors import TrainingError
 from train.augment import augment
+from train.classes import class_targets
 from train.config import Config
 from train.devices import autocast, choose_precision, place
-from train.loss import baseline_loss, joint_loss, paper_loss, positive_weights
+from train.loss import baseline_loss, class_loss, joint_loss, paper_loss, positive_weights
 from train.records import IntArray, Records
 
 
@@ -25,10 +26,11 @@ class Data:
     """What a step reads.
 
     Attributes:
-        inputs: (n, 1, S, S) uint8 images, or (n, P) pooled features with ``views``; on the device, or in host memory
+        inputs: (n, C, S, S) uint8 images, or (n, P) pooled features with ``views``; on the device, or in host memory
             where they would fill it.
         covid19: (n,) targets on the device, NaN is masked.
         findings: (n, F) targets on the device, NaN is masked.
+        classes: (n,) place of each class on the device, -1 is masked; None where none are learnt.
         positive_weight: (F,) or None.
         generator: of the device, for the augmentation.
     """
@@ -36,6 +38,7 @@ class Data:
     inputs: Tensor
     covid19: Tensor
     findings: Tensor
+    classes: Tensor | None
     positive_weight: Tensor | None
     generator: torch.Generator
 
@@ -51,14 +54,22 @@ class Data:
 
 
 def place_data(
-    config: Config, inputs: Tensor, records: Records, train_rows: IntArray, device: torch.device
+    config: Config,
+    inputs: Tensor,
+    records: Records,
+    train_rows: IntArray,
+    device: torch.device,
+    *,
+    class_names: Sequence[str] = (),
 ) -> Data:
     """Inputs and targets on the device; weights for rare findings from the training rows."""
     weight = positive_weights(records.findings[train_rows]).to(device) if config.positive_weights else None
+    classes = torch.from_numpy(class_targets(records, class_names)).to(device) if class_names else None
     return Data(
         inputs=place(inputs, device),
         covid19=torch.from_numpy(records.covid19).to(device),
         findings=torch.from_numpy(records.findings).to(device),
+        classes=classes,
         positive_weight=weight,
         generator=torch.Generator(device),
     )
@@ -71,7 +82,7 @@ class Step:
     ``check`` raises. A CPU checks at every step, a GPU when an epoch ends, because asking would make it wait.
 
     Args:
-        model: called with images (B, 1, S, S) in [0, 1] or pooled features (B, P), gives logits (B, 1 + F).
+        model: called with images (B, C, S, S) in [0, 1] or pooled features (B, P), gives logits (B, 1 + F + K).
         loss_sum: scalar on the device that the loss of every image is added to.
 
     Attributes:
@@ -107,7 +118,10 @@ class Step:
             seen = seen.contiguous(memory_format=torch.channels_last)
         with autocast(self._device, self._precision):
             logits = self._model(seen).float()
-        loss = batch_loss(config, logits, data.covid19[rows], data.findings[rows], data.positive_weight)
+        classes = None if data.classes is None else data.classes[rows]
+        loss = batch_loss(
+            config, logits, data.covid19[rows], data.findings[rows], data.positive_weight, classes
+        )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = clip_grad_norm_(self._parameters, config.clip_norm or torch.inf, foreach=True)
@@ -138,9 +152,26 @@ class Step:
 
 
 def batch_loss(
+    config: Config,
+    logits: Tensor,
+    covid19: Tensor,
+    findings: Tensor,
+    positive_weight: Tensor | None,
+    classes: Tensor | None = None,
+) -> Tensor:
+    """The loss that the settings ask for, and the classes' beside it where there are any."""
+    flags = 1 + findings.shape[1]
+    loss = _flags_loss(config, logits[:, :flags], covid19, findings, positive_weight)
+    if classes is None:
+        return loss
+    found = class_loss(logits[:, flags:], classes, label_smoothing=config.label_smoothing)
+    return loss + config.class_weight * found
+
+
+def _flags_loss(
     config: Config, logits: Tensor, covid19: Tensor, findings: Tensor, positive_weight: Tensor | None
 ) -> Tensor:
-    """The loss that the settings ask for; ``mode = baseline`` is the flag's part of it alone."""
+    """Of the flag and the findings; ``mode = baseline`` is the flag's part of it alone."""
     if config.loss == "paper":
         return paper_loss(logits, covid19, findings if config.mode == "ladnn" else torch.zeros_like(findings))
     if config.mode == "baseline":

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from train.classes import DIAGNOSIS
 from train.run_folder import REPORT
 
 DISCLAIMER = "For research, not for diagnosis."
@@ -19,7 +20,8 @@ def summary(metrics: Mapping[str, Any], folder: Path) -> str:
     Args:
         metrics: what metrics.json holds.
     """
-    return "\n".join([*_flag_lines(metrics), "", *_finding_lines(metrics), "", *_ending(metrics, folder)])
+    parts = (_flag_lines(metrics), _finding_lines(metrics), _class_lines(metrics), _ending(metrics, folder))
+    return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part)))
 
 
 def _flag_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -45,6 +47,17 @@ def _finding_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     for name, found in metrics[key]["findings"].items():
         counts = f"{found['n_positive']:>6}{found['n_negative']:>6}"
         yield f"{name.replace('_', ' '):38}{_interval(found):>20}{counts}"
+
+
+def _class_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Of the named classes, where there are any."""
+    key = "out_of_fold" if "out_of_fold" in metrics else "test"
+    if found := metrics[key].get(DIAGNOSIS):
+        yield f"{'classes, ' + key.replace('_', ' '):38}{'AUC [95 %]':>20}{'sens':>7}{'spec':>7}{'n+':>6}{'n-':>6}"
+        for name, each in found["classes"].items():
+            figures = "".join(f"{_figure(each[metric]):>7}" for metric in SHOWN[:2])
+            yield f"{name[:37]:38}{_interval(each):>20}{figures}{each['n_positive']:>6}{each['n_negative']:>6}"
+        yield f"accuracy {_figure(found['accuracy'])}, mean AUC {_figure(found['macro_auc'])}"
 
 
 def _ending(metrics: Mapping[str, Any], folder: Path) -> Iterator[str]:

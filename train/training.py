@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from train.checkpoint import State, load_newest, refuse_differences, save_state
+from train.classes import NO_CLASSES, class_names
 from train.config import Config
 from train.head_start import start_heads
 from train.model import build_model, parameter_groups
@@ -74,12 +75,13 @@ def begin(
     log: Log,
 ) -> Training:
     """A training before its first step; the weights of one that is resumed come from its state instead."""
-    settings = ImageSettings(config.image_size, config.crop, config.normalise)
+    settings = ImageSettings(config.image_size, config.crop, config.normalise, config.channels)
     model = build_model(
         config.backbone,
         finding_keys=records.finding_keys,
         weights=config.weights,
         filled=not resumed,
+        class_names=class_names(records) if config.classes != NO_CLASSES else (),
         dropout=config.dropout,
         levels=config.levels,
         pooling=config.pooling,
@@ -165,6 +167,8 @@ def _identity(
     digest = hashlib.sha256("\n".join(records.images).encode())
     for array in (records.covid19, records.findings, np.ascontiguousarray(train_rows)):
         digest.update(array.tobytes())
+    if config.classes != NO_CLASSES:
+        digest.update("\n".join(records.diagnoses).encode())
     digest.update(str((tuple(pixels.shape), int(pixels.sum(dtype=torch.int64)))).encode())
     plain = {
         name: list(value) if isinstance(value, tuple) else value
