@@ -26,6 +26,7 @@ SCRIPTS = (
     "desk_work.js",
     "desk_text.js",
     "desk_pointer.js",
+    "desk_box.js",
     "desk_image.js",
     "desk_shelf.js",
     "desk_panel.js",
