@@ -105,13 +105,9 @@ class Desk {
   }
 
   // One that failed is asked for once more, with a fresh link: the old one may have ended.
-  showImage(work, image) {
+  showImage(work, image, { again = false } = {}) {
     this.stage.show(work, image);
-    image.loaded.then(() => {
-      if (!image.failed || work.retried || this.current !== work) return;
-      work.retried = true;
-      this.loadAgain(work);
-    });
+    image.loaded.then(() => { if (image.failed && !again && this.current === work) this.loadAgain(work); });
   }
 
   draw() {
@@ -126,6 +122,7 @@ class Desk {
   decide(action) {
     const work = this.current;
     if (!work || (action !== 'skip' && !this.sawImage(work))) return;
+    if (action === 'confirm') this.stage.keepGhost(); // a box that keys have placed
     if (action === 'skip' && work.visited) { // passing on takes nothing back
       this.next();
       return;

@@ -162,7 +162,7 @@ const FETCHING = {
     if (status !== 200 || this.current !== work) return;
     const [{ url, thumbnail }] = answer.records;
     Object.assign(work.record, { url, thumbnail });
-    this.showImage(work, this.shelf.load(work.record));
+    this.showImage(work, this.shelf.load(work.record), { again: true });
   },
 
   async open(id) {
