@@ -107,7 +107,11 @@ class Desk {
   // One that failed is asked for once more, with a fresh link: the old one may have ended.
   showImage(work, image, { again = false } = {}) {
     this.stage.show(work, image);
-    image.loaded.then(() => { if (image.failed && !again && this.current === work) this.loadAgain(work); });
+    image.loaded.then(() => {
+      if (!image.failed || this.current !== work) return;
+      work.failed = image.failed;
+      if (!again) this.loadAgain(work);
+    });
   }
 
   draw() {
@@ -143,7 +147,7 @@ class Desk {
     work.sawImage = this.stage.isSeen;
     if (work.sawImage) return true;
     if (work.warned) return true;
-    const { failed } = this.stage.image;
+    const failed = this.stage.image.failed || work.failed; // it may be on its way once more
     const pass = `${keyName(this.keyOf('skip'))} skips, ${keyName(this.keyOf('flag'))} flags.`;
     if (!failed) {
       this.say(`The image is still being loaded: confirm when you see it. ${pass}`);
