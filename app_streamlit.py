@@ -19,6 +19,7 @@ from annotate.desk_routes import desk_routes
 from annotate.image_routes import image_route
 from annotate.pages import home
 from annotate.pages.common import base_path, favicon, get_store, sign_in
+from annotate.pages.room import room
 from annotate.records_loaded import is_empty
 
 PAGES = (
@@ -35,6 +36,7 @@ PAGES = (
 def draw() -> None:
     """One run of a session."""
     st.set_page_config(page_title="Lesion labels", page_icon=favicon(), layout="wide")
+    room()
     sign_in()
     pages = [
         st.Page(_drawer(module), title=title, icon=f":material/{icon}:", url_path=path)

@@ -48,6 +48,7 @@ class Decision:
             text's alone.
         base: what she saw as her own current decision on the record: its annotation_id; or the op_id of
             an earlier decision whose answer was still on its way; None: none.
+        saw_image: the image was on screen; else confirming leaves blanks blank.
         milliseconds: from the record on screen to the key; None: not measured.
     """
 
@@ -60,6 +61,7 @@ class Decision:
     comment: str = ""
     flagged: bool = False
     base: int | str | None = None
+    saw_image: bool = True
     milliseconds: int | None = None
 
 
@@ -101,8 +103,9 @@ def _problems(raw: Mapping[Any, Any], findings: Sequence[str]) -> Iterator[str]:
     comment = raw.get("comment") or ""
     if not _is_text(comment, _LONGEST_COMMENT):
         yield f"comment is text of at most {_LONGEST_COMMENT:,} characters"
-    if not isinstance(raw.get("flagged") or False, bool):
-        yield "flagged is true or false"
+    for name in ("flagged", "saw_image"):
+        if not isinstance(raw.get(name) or False, bool):
+            yield f"{name} is true or false"
     base = raw.get("base")
     if not (
         base is None or _is_number(base, whole=True) or (isinstance(base, str) and _OP_ID.fullmatch(base))

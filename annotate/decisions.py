@@ -12,13 +12,13 @@ from annotate.annotation_rows import add_row, current_of, earlier_of, point_to, 
 from annotate.decision_forms import MENTION_CELLS, Box, Decision, parse_decision
 from annotate.events import log
 from annotate.people import require_role
-from annotate.seats import LEASE_SECONDS, hold, leave, lock, recount
+from annotate.seats import LEASE_SECONDS, has_seat, hold, leave, lock, recount
 from annotate.store_tables import ANNOTATION, ANNOTATION_CURRENT, RECORD
 
 __all__ = ["MENTION_CELLS", "Ack", "Box", "Decision", "history", "parse_decision", "save"]
 
 Status = Literal["saved", "repeated", "conflict", "refused"]
-EXTRA = "kept as an extra opinion: others have done this record meanwhile"
+EXTRA = "kept as an extra opinion, beside those of others who have done it meanwhile"
 _STALE = "you decided this record elsewhere meanwhile: look at it again; nothing was overwritten"
 
 
@@ -50,7 +50,7 @@ def save(
 ) -> list[Ack]:
     """Keep decisions in their order; an ack for each, true once the transaction has been left.
 
-    Confirming writes ``0`` into blank findings: the person has seen the image. Undo brings back the
+    Confirming writes ``0`` into blank findings where the person has seen the image. Undo brings back the
     annotator's decision before the current one, or her lease where there was none. Work on a record whose
     seats others have taken meanwhile is kept as an extra opinion.
 
@@ -102,7 +102,8 @@ def _keep(
     if problem := _problem(connection, annotator, decision, current):
         status: Status = "conflict" if problem is _STALE else "refused"
         return Ack(decision.op_id, status, current_id, problem)
-    labels = _filled(decision.labels, findings) if decision.action == "confirm" else dict(decision.labels)
+    seen = decision.action == "confirm" and decision.saw_image
+    labels = _filled(decision.labels, findings) if seen else dict(decision.labels)
     row = add_row(connection, annotator, decision, labels, current_id, now)
     stands = earlier_of(connection, current) if decision.action == "undo" else (row, str(decision.action))
     point_to(connection, decision, annotator, current_id, stands)
@@ -145,7 +146,10 @@ def _after(connection: sa.Connection, annotator: str, op_id: str) -> int | None:
 def _repeated(connection: sa.Connection, known: sa.Row[Any], annotator: str, decision: Decision) -> Ack:
     if (known.annotator, known.record_id) != (annotator, decision.record_id):
         return Ack(decision.op_id, "refused", None, "this op_id was used for something else: make a new one")
-    return Ack(decision.op_id, "repeated", result_of(connection, known))
+    current = current_of(connection, known.record_id, annotator)
+    stands = known.action == "confirm" and current is not None and current.id == known.id
+    extra = stands and not has_seat(connection, known.record_id, annotator)
+    return Ack(decision.op_id, "repeated", result_of(connection, known), EXTRA if extra else "")
 
 
 def _filled(labels: Mapping[str, str], findings: Sequence[str]) -> dict[str, str]:

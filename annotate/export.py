@@ -7,7 +7,7 @@ import io
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from nlp.errors import OutputError, StoreError
 
 if TYPE_CHECKING:  # pandas and sqlalchemy load inside the functions: --help must not wait for them
     from annotate.export_data import Data
-    from annotate.export_files import Form, Rendered
+    from annotate.export_files import Form, Places, Rendered
     from annotate.manifest import FileHash
     from nlp.entries import Lexicon
 
@@ -28,15 +28,6 @@ KIND_NAMES = {
     "chexpert": "CheXpert CSV",
     "label-studio": "Label Studio JSON",
 }
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the files of an export go; None: no mentions, and the manifest beside the output."""
-
-    output: Path
-    mentions: Path | None = None
-    manifest: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -61,16 +52,16 @@ def export(data: Data, lexicon: Lexicon, places: Places, form: Form, *, now: flo
     """
     from annotate.export_files import manifest_path, render, write_together
 
-    if places.mentions is not None and form.kind == "label-studio":
-        raise OutputError("tasks of Label Studio hold their mentions: leave out --mentions")
-    if places.mentions == places.output:
-        raise OutputError(f"two results would go to one file: {places.output}")
+    if form.kind == "label-studio" and (places.mentions or places.boxes):
+        raise OutputError(
+            "tasks of Label Studio hold their mentions and boxes: leave out --mentions and --boxes"
+        )
     if lexicon.finding_keys != data.findings:
         raise StoreError(
             f"the database has the findings {', '.join(data.findings)}, the lexicon"
             f" {', '.join(lexicon.finding_keys)}: choose its lexicon with --lexicon"
         )
-    rendered = render(data, lexicon, form, places.output, places.mentions)
+    rendered = render(data, lexicon, form, places)
     manifest = places.manifest or manifest_path(places.output)
     write_together(rendered.files, manifest, lambda hashes: _manifest(data, form, rendered, hashes, now))
     escaped = {name: dict(cells) for name, cells in rendered.escaped.items()}
@@ -78,12 +69,17 @@ def export(data: Data, lexicon: Lexicon, places: Places, form: Form, *, now: flo
 
 
 def export_zip(data: Data, lexicon: Lexicon, form: Form, *, now: float) -> bytes:
-    """The same files in one archive, to be downloaded."""
+    """The same files in one archive, to be downloaded; boxes where people drew any."""
+    from annotate.export_files import Places
+
     with TemporaryDirectory() as folder:
         suffix = "json" if form.kind == "label-studio" else "csv"
         output = Path(folder) / f"{'labelled' if form.kind == 'contract' else form.kind}.{suffix}"
-        mentions = Path(folder) / "mentions.csv" if form.kind != "label-studio" else None
-        done = export(data, lexicon, Places(output, mentions), form, now=now)
+        places = Places(output)
+        if form.kind != "label-studio":
+            boxes = Path(folder) / "boxes.csv" if data.marks.boxes else None
+            places = Places(output, Path(folder) / "mentions.csv", boxes)
+        done = export(data, lexicon, places, form, now=now)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in done.files:
@@ -114,29 +110,13 @@ def _manifest(data: Data, form: Form, rendered: Rendered, hashes: list[FileHash]
     ).text()
 
 
-def _lines(data: Data, done: Exported) -> Iterator[str]:
-    review = data.table["review"].value_counts().sort_index()
-    yield f"records: {len(data.table):,} ({', '.join(f'{name} {count:,}' for name, count in review.items())})"
-    if data.unsettled:
-        cells = sum(map(len, data.unsettled.values()))
-        yield (
-            f"cells on which annotators disagree and nobody has settled: {cells:,} of {len(data.unsettled):,}"
-            " records; they are -1, and the manifest names them"
-        )
-    if data.unsplit:
-        yield f"patients without a set: {data.unsplit:,} (annotate.split or the app's split page gives them one)"
-    for name, columns in done.escaped.items():
-        said = ", ".join(f"{column} {count:,}" for column, count in columns.items()) or "none"
-        yield f"{name}: cells with an apostrophe against formulas: {said}"
-    yield f"written: {', '.join(map(str, done.files))}"
-
-
 def _command(options: argparse.Namespace) -> None:
     if options.annotator is not None:
         _export_person(options)
         return
     from annotate.export_data import read_data
-    from annotate.export_files import Form
+    from annotate.export_files import Form, Places
+    from annotate.export_report import export_lines
     from annotate.groups import read_pairs
     from annotate.lexicon_versions import active_lexicon
     from annotate.store import DEFAULT_URL, open_store
@@ -153,9 +133,9 @@ def _command(options: argparse.Namespace) -> None:
         with store.read() as connection:
             active = active_lexicon(connection, store.findings)
     lexicon = load_lexicon(options.lexicon) if options.lexicon else active
-    places = Places(options.output, options.mentions, options.manifest)
+    places = Places(options.output, options.mentions, options.boxes, options.manifest)
     done = export(data, lexicon, places, form, now=time.time())
-    print("\n".join(_lines(data, done)))
+    print("\n".join(export_lines(data, done.files, done.escaped, boxes=places.boxes is not None)))
 
 
 def _export_person(options: argparse.Namespace) -> None:
@@ -188,6 +168,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         type=Path,
         help="write the mentions too; people's where they edited them",
+    )
+    add(
+        "--boxes",
+        metavar="FILE",
+        type=Path,
+        help="write the boxes that people drew too, as train.explain --boxes reads them",
     )
     add(
         "--format",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,14 @@ import pandas as pd
 import pyarrow as pa
 
 from annotate.chexpert_export import chexpert_table
+from annotate.export_boxes import BOX_COLUMNS, boxes_table
 from annotate.export_data import Data
 from annotate.label_studio import LOCAL_FILES, label_studio_tasks, labelling_config
 from annotate.manifest import FileHash, file_hash
-from annotate.spreadsheet import escape_formulas
+from annotate.spreadsheet import Escaped, escape_formulas
 from nlp.entries import Lexicon
 from nlp.errors import OutputError
-from nlp.schema import MENTION_COLUMNS, label_columns
+from nlp.schema import MENTION_COLUMNS, Column, label_columns
 from nlp.write import SUFFIXES, replacing, table_writer
 
 Render = Callable[[BinaryIO], None]
@@ -41,6 +42,16 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where the files of an export go; None: no mentions, no boxes, and the manifest beside the output."""
+
+    output: Path
+    mentions: Path | None = None
+    boxes: Path | None = None
+    manifest: Path | None = None
+
+
+@dataclass(frozen=True)
 class Rendered:
     """What to write where, and which columns got apostrophes in how many cells, by file name."""
 
@@ -48,12 +59,13 @@ class Rendered:
     escaped: Mapping[str, Mapping[str, int]]
 
 
-def render(data: Data, lexicon: Lexicon, form: Form, output: Path, mentions: Path | None = None) -> Rendered:
+def render(data: Data, lexicon: Lexicon, form: Form, places: Places) -> Rendered:
     """Decide the files of an export; nothing is written yet.
 
     Raises:
-        OutputError: a name whose suffix does not fit the format.
+        OutputError: a name whose suffix does not fit the format, or one file for two results.
     """
+    output = places.output
     if form.kind == "label-studio":
         _check_suffix(output, (".json",))
         tasks = label_studio_tasks(
@@ -67,17 +79,21 @@ def render(data: Data, lexicon: Lexicon, form: Form, output: Path, mentions: Pat
         config = labelling_config(lexicon.findings).encode()
         text = json.dumps(list(tasks), ensure_ascii=False, indent=1).encode() + b"\n"
         return Rendered({output: _bytes(text), config_path(output): _bytes(config)}, {})
-    tables = {output: _table(data, lexicon, form)}
-    columns = {output: label_columns(data.findings)}
-    if mentions is not None:
-        tables[mentions], columns[mentions] = data.marks.mentions, MENTION_COLUMNS
-    escaped = {}
-    for path, table in tables.items():
+    parts: list[tuple[Path, pd.DataFrame, Sequence[Column]]] = [
+        (output, _table(data, lexicon, form), label_columns(data.findings))
+    ]
+    if places.mentions is not None:
+        parts.append((places.mentions, data.marks.mentions, MENTION_COLUMNS))
+    if places.boxes is not None:
+        parts.append((places.boxes, boxes_table(data), BOX_COLUMNS))
+    files, escaped = {}, {}
+    for path, table, columns in parts:
         _check_suffix(path, SUFFIXES)
-        if form.spreadsheet:
-            safe = escape_formulas(table, columns[path])
-            tables[path], escaped[path.name] = safe.table, safe.cells
-    return Rendered({path: _rows(path, table) for path, table in tables.items()}, escaped)
+        if path in files:
+            raise OutputError(f"two results would go to one file: {path}")
+        safe = escape_formulas(table, columns) if form.spreadsheet else Escaped(table, {})
+        files[path], escaped[path.name] = _rows(path, safe.table), safe.cells
+    return Rendered(files, escaped if form.spreadsheet else {})
 
 
 def write_together(

@@ -34,7 +34,7 @@ def hold(connection: sa.Connection, record_id: int, annotator: str, *, until: fl
     A seat that she has already is used again.
     """
     values = {"expires": until, "done": until is None}
-    mine = sa.and_(ASSIGNMENT.c.record_id == record_id, ASSIGNMENT.c.annotator == annotator)
+    mine = _seat_of(record_id, annotator)
     if connection.execute(ASSIGNMENT.update().where(mine).values(values)).rowcount:
         return True
     if not connection.scalar(sa.select(WORK.c.open).where(WORK.c.record_id == record_id)):
@@ -45,8 +45,14 @@ def hold(connection: sa.Connection, record_id: int, annotator: str, *, until: fl
 
 def leave(connection: sa.Connection, record_id: int, annotator: str) -> None:
     """Give the annotator's seat back, if she has one."""
-    mine = sa.and_(ASSIGNMENT.c.record_id == record_id, ASSIGNMENT.c.annotator == annotator)
-    connection.execute(ASSIGNMENT.delete().where(mine))
+    connection.execute(ASSIGNMENT.delete().where(_seat_of(record_id, annotator)))
+
+
+def has_seat(connection: sa.Connection, record_id: int, annotator: str) -> bool:
+    """Whether the annotator holds or has done one of the record's seats."""
+    return (
+        connection.scalar(sa.select(ASSIGNMENT.c.record_id).where(_seat_of(record_id, annotator))) is not None
+    )
 
 
 def open_seats(
@@ -117,3 +123,7 @@ def joined(closed_to: str, annotator: str) -> str:
     '\nanna\nbob\n'
     """
     return group({*closed_to.split(_MARK), annotator} - {""})
+
+
+def _seat_of(record_id: int, annotator: str) -> sa.ColumnElement[bool]:
+    return sa.and_(ASSIGNMENT.c.record_id == record_id, ASSIGNMENT.c.annotator == annotator)

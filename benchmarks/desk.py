@@ -28,7 +28,7 @@ from annotate.store import open_store
 from annotate.store_tables import ANNOTATION
 from annotate.worklist import set_overlap
 from benchmarks.common import ROOT, parser, write_result
-from benchmarks.desk_browser import FLAGS, VIEW, Server, chromium_program, desk_url, serving
+from benchmarks.desk_browser import AT_REST, FLAGS, VIEW, Server, chromium_program, desk_url, serving
 from benchmarks.texts import recombined_captions
 from nlp.command import run_command
 from nlp.errors import ToolkitError
@@ -88,7 +88,7 @@ async def desk(browser: Any, server: Server, user: str) -> Page:
     page: Page = await (await browser.new_context(viewport=VIEW)).new_page()
     await page.add_init_script(PROBE)
     await page.goto(desk_url(server, user))
-    await page.wait_for_selector(".desk[data-record]", timeout=120_000)
+    await page.wait_for_function(AT_REST, timeout=120_000)
     await page.wait_for_timeout(1500)
     return page
 
@@ -97,6 +97,9 @@ async def press(page: Page, keys: int, pause: float) -> list[float]:
     """Milliseconds from each key to the next record painted."""
     await page.evaluate("window.painted = []")
     for number in range(keys):
+        await page.wait_for_selector(
+            ".stage[data-image=seen]"
+        )  # a record is confirmed when its image is seen
         await page.keyboard.press("a")
         await page.wait_for_function(f"window.painted.length > {number}", timeout=20_000)
         await page.wait_for_timeout(pause * 1000)

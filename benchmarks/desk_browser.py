@@ -32,12 +32,17 @@ FLAGS = (
     "--disable-sync",
 )
 VIEW = {"width": 1440, "height": 900}
+AT_REST = """() => {
+    const desk = document.querySelector('.desk-mount')?.desk;
+    if (!desk?.current || desk.fetching || desk.stage.element.dataset.image === 'loading') return false;
+    return [...desk.shelf.images.values()].every((image) => image.ready);
+}"""
 _START_SECONDS = 60.0
 
 
 @dataclass
 class Server:
-    """A running app; ``stop`` and ``start`` keep address and database."""
+    """A running app; ``stop`` and ``start`` keep address and database. ``options`` are those of Streamlit."""
 
     url: str
     port: int
@@ -45,6 +50,7 @@ class Server:
     images: Path | None
     log: Path
     arguments: Sequence[str] = ()
+    options: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -58,7 +64,7 @@ class Server:
             "--server.port",
             str(self.port),
         ]
-        command += ["--", "--db", self.database]
+        command += [*self.options, "--", "--db", self.database]
         command += ["--images", str(self.images)] if self.images else []
         command += self.arguments
         with self.log.open("ab") as log:
@@ -92,11 +98,17 @@ class Server:
 
 @contextlib.contextmanager
 def serving(
-    database: str, log: Path, *, images: Path | None = None, arguments: Sequence[str] = ()
+    database: str,
+    log: Path,
+    *,
+    images: Path | None = None,
+    arguments: Sequence[str] = (),
+    options: Sequence[str] = (),
+    port: int | None = None,
 ) -> Iterator[Server]:
-    """The app on a free port of this machine; ``arguments`` go to the app."""
-    port = _free_port()
-    server = Server(f"http://127.0.0.1:{port}", port, database, images, log, arguments)
+    """The app on a port of this machine (None: a free one); ``arguments`` go to the app, ``options`` to Streamlit."""
+    port = port or free_port()
+    server = Server(f"http://127.0.0.1:{port}", port, database, images, log, arguments, options)
     try:
         server.start()
         yield server
@@ -136,12 +148,17 @@ def open_desk(
     view: dict[str, int] | None = None,
     **query: str,
 ) -> Page:
-    """A fresh browser profile on the Annotate page, with a record on screen."""
+    """A fresh browser profile on the Annotate page, at rest."""
     scheme = "dark" if dark else "light"
     page = browser.new_context(viewport=view or VIEW, color_scheme=scheme).new_page()  # type: ignore[arg-type]
     page.goto(desk_url(server, user, **query))
-    page.wait_for_selector(".desk[data-record]", timeout=60_000)
+    at_rest(page)
     return page
+
+
+def at_rest(page: Page) -> None:
+    """Wait until a record is on screen and its image and those to come are there, or known to be missing."""
+    page.wait_for_function(AT_REST, timeout=60_000)
 
 
 def desk_url(server: Server, user: str, **query: str) -> str:
@@ -149,13 +166,14 @@ def desk_url(server: Server, user: str, **query: str) -> str:
     return f"{server.url}/annotate?{urllib.parse.urlencode({'user': user, **query})}"
 
 
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 def _environment() -> dict[str, str]:
     """Nothing of the caller's own app settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LESION_LABELS")}
     return {**kept, "PYTHONUNBUFFERED": "1"}
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pyarrow as pa
@@ -25,6 +26,11 @@ from nlp.lexicon import DEFAULT_FOLDER, FILES, load_lexicon
 from nlp.phrases import is_gap
 from nlp.schema import RECORD_COLUMNS
 from tests.postgres import fresh_database, programs, running
+
+if TYPE_CHECKING:  # the browser's library loads where a test asks for it
+    from playwright.sync_api import Browser
+
+    from benchmarks.desk_browser import Server
 
 hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
@@ -194,6 +200,36 @@ def _load_example(url: str, tables: tuple[Path, Path]) -> None:
     labels, mentions = tables
     with closing(open_store(url)) as store:
         load(store, labels, images=ROOT / "examples" / "images", mentions=mentions)
+
+
+# ---- the app and a browser before it
+
+
+@pytest.fixture(scope="session")
+def server(example_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app with the example and room for many annotators: one for all tests, each with a name of its own."""
+    from benchmarks.desk_browser import serving
+    from tests.desk_tools import desk_database
+
+    folder = tmp_path_factory.mktemp("desk")
+    with serving(desk_database(example_sqlite, folder), folder / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def desk_store(server: Server) -> Iterator[Store]:
+    """The store behind that app."""
+    with closing(open_store(server.database)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; not for the session: its event loop would lie in the way of others."""
+    from benchmarks.desk_browser import chromium
+
+    with chromium() as opened:
+        yield opened
 
 
 # ---- texts made of what the lexicon knows, and of noise

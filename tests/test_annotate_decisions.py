@@ -56,6 +56,13 @@ def test_save_confirms_and_writes_0_into_blank_findings_only(desk: Store) -> Non
     assert (work.open, work.done) == (0, 1)
 
 
+def test_save_leaves_blanks_blank_where_the_image_was_not_on_screen(desk: Store) -> None:
+    [record] = take(desk, "anna", 1)
+    keep(desk, "anna", decision(desk, record, labels={GGO: "1"}, saw_image=False))
+    saved = mine(desk, record)
+    assert saved is not None and saved["labels"] == {**cells(FINDINGS), GGO: "1"}
+
+
 def test_save_keeps_everything_that_was_marked(desk: Store) -> None:
     mention = {
         "finding": GGO,
@@ -146,8 +153,11 @@ def test_late_work_after_an_expired_lease_is_kept_as_an_extra_opinion(desk: Stor
     [record] = take(desk, "anna", 1)
     later = NOW + 1_000
     assert record in take(desk, "bob", 1, now=later)
-    [ack] = keep(desk, "anna", decision(desk, record, labels={GGO: "1"}), now=later)
+    late = decision(desk, record, labels={GGO: "1"})
+    [ack] = keep(desk, "anna", late, now=later)
     assert ack.status == "saved" and "extra opinion" in ack.message
+    [again] = keep(desk, "anna", late, now=later)  # the first answer was lost
+    assert (again.status, again.message) == ("repeated", ack.message)
     [ack] = keep(desk, "bob", decision(desk, record), now=later)
     assert (ack.status, ack.message) == ("saved", "")
     assert [current.annotator for current in rows(desk, ANNOTATION_CURRENT)] == ["anna", "bob"]

@@ -22,9 +22,9 @@ from annotate.adjudication import adjudicate
 from annotate.adjudication_cases import case_of
 from annotate.decision_forms import Box, Decision
 from annotate.decisions import save
-from annotate.export import Places, export, export_zip, main
+from annotate.export import export, export_zip, main
 from annotate.export_data import read_data
-from annotate.export_files import Form
+from annotate.export_files import Form, Places
 from annotate.load import load
 from annotate.people import add_user
 from annotate.split import split

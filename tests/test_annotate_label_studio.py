@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from annotate.decision_forms import Box, Decision
 from annotate.decisions import save
-from annotate.export import Places, export
+from annotate.export import export
 from annotate.export_data import read_data
-from annotate.export_files import Form
+from annotate.export_files import Form, Places
 from annotate.import_label_studio import import_label_studio, main, read_tasks
 from annotate.label_studio import label_studio_tasks, labelling_config
 from annotate.people import add_user

@@ -31,8 +31,6 @@ from nlp.errors import StoreError
 from nlp.schema import COVID
 
 _ROOM = """<style>
-.stMainBlockContainer { padding-top: 4rem; }
-.stMainBlockContainer h1 { font-size: 1.6rem; padding: 0 0 .75rem; }
 @media (max-width: 1000px) {
   .stMainBlockContainer [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
   .stMainBlockContainer [data-testid="stColumn"] { min-width: 100%; }
@@ -84,7 +82,9 @@ def _nothing_waits(store: Store, name: str) -> None:
 
 def _image(store: Store, case: Case) -> None:
     source = escape(image_url(store, case.record_id, base=base_path()), quote=True)
-    place = (case.image, f"patient {case.patient_id}", case.panel and f"panel {case.panel}", case.diagnosis)
+    named = case.patient_id.casefold().startswith("patient")
+    patient = case.patient_id if named else f"patient {case.patient_id}"
+    place = (case.image, patient, case.panel and f"panel {case.panel}", case.diagnosis)
     st.html(
         '<div style="background:#000;border-radius:6px;text-align:center">'
         f'<img src="{source}" alt="image of record {case.record_id}"'

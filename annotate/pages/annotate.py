@@ -26,6 +26,7 @@ SCRIPTS = (
     "desk_work.js",
     "desk_text.js",
     "desk_pointer.js",
+    "desk_box.js",
     "desk_image.js",
     "desk_shelf.js",
     "desk_panel.js",
@@ -56,7 +57,7 @@ _ROOM = """<style>
 .stMainBlockContainer { padding: 4.1rem 1.25rem .25rem; }
 .stMainBlockContainer [data-testid="stVerticalBlock"] { gap: .5rem; }
 </style>"""
-"""The desk needs the whole window; other pages keep Streamlit's margins."""
+"""The desk needs the whole window; other pages keep their margins."""
 
 
 def page() -> None:

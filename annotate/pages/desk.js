@@ -97,11 +97,21 @@ class Desk {
     }
     work.seen = true;
     this.root.dataset.record = work.id;
-    this.stage.show(work, this.shelf.get(work.record));
+    this.showImage(work, this.shelf.get(work.record));
     this.strip.show(work);
     this.draw();
     this.caption.pane.scrollTop = 0;
     setTimeout(() => this.prefetch(), 0);
+  }
+
+  // One that failed is asked for once more, with a fresh link: the old one may have ended.
+  showImage(work, image, { again = false } = {}) {
+    this.stage.show(work, image);
+    image.loaded.then(() => {
+      if (!image.failed || this.current !== work) return;
+      work.failed = image.failed;
+      if (!again) this.loadAgain(work);
+    });
   }
 
   draw() {
@@ -116,6 +126,7 @@ class Desk {
   decide(action) {
     const work = this.current;
     if (!work || (action !== 'skip' && !this.sawImage(work))) return;
+    if (action === 'confirm') this.stage.keepGhost(); // a box that keys have placed
     if (action === 'skip' && work.visited) { // passing on takes nothing back
       this.next();
       return;
@@ -130,12 +141,21 @@ class Desk {
     this.next();
   }
 
-  // Confirming says that the image was seen: where it cannot be shown, it takes a second press.
+  // Confirming says that the image was seen, so it waits for it; where there is none to see, it takes a second
+  // press, and what the text leaves blank stays blank.
   sawImage(work) {
-    if (!this.stage.image.failed || work.warned) return true;
+    work.sawImage = this.stage.isSeen;
+    if (work.sawImage) return true;
+    if (work.warned) return true;
+    const failed = this.stage.image.failed || work.failed; // it may be on its way once more
+    const pass = `${keyName(this.keyOf('skip'))} skips, ${keyName(this.keyOf('flag'))} flags.`;
+    if (!failed) {
+      this.say(`The image is still being loaded: confirm when you see it. ${pass}`);
+      return false;
+    }
     work.warned = true;
     this.loadAgain(work);
-    this.say('The image cannot be shown, and confirming makes blank findings absent. Press again to confirm from the text alone, or skip.');
+    this.say(`${failed} Press again to confirm from the text alone; blank findings then stay blank. ${pass}`);
     return false;
   }
 
@@ -159,6 +179,7 @@ class Desk {
   }
 
   answered(op, ack) {
+    if (ack.message && (ack.status === 'saved' || ack.status === 'repeated')) this.tellExtra(op.record_id, ack.message);
     const works = [this.current, ...this.queue, ...this.past];
     for (const work of works) {
       if (work && work.waitsFor === op.op_id && ack.status !== 'refused' && ack.status !== 'conflict') work.base = ack.annotation_id;

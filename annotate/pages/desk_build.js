@@ -5,7 +5,10 @@ const BUILDING = {
     const keyOf = (action) => this.keyOf(action);
     const { rules, looks } = this;
     this.headline = new Headline({ toggleKeys: () => this.switchKeys(), openSheet: () => this.openKeys() });
-    this.stage = new Stage({ looks, boxAdded: (box) => this.boxAdded(box), windowChanged: (window) => this.tools?.windowIs(window) });
+    this.stage = new Stage({
+      looks, boxAdded: (box) => this.boxAdded(box), boxMoved: (index, box) => this.edit((work) => { work.boxes[index] = box; }),
+      windowChanged: (window) => this.tools?.windowIs(window),
+    });
     this.tools = new ImageTools({
       keyOf, stage: () => this.stage, preset: (name) => this.stage.preset(name), zoom: (factor) => this.stage.zoom(factor),
       fit: () => this.current && this.stage.fit(), box: () => this.drawBox(),

@@ -41,7 +41,7 @@ function isTyping(target) {
 }
 
 function keyName(key) {
-  return { ' ': 'Space', '-': '−' }[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+  return { ' ': 'Space', '-': '−', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓' }[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 }
 
 // As aria-keyshortcuts wants it.

@@ -12,6 +12,7 @@ const EDITING = {
   choose(index) {
     if (!this.current || index === this.current.chosen) return;
     this.current.chosen = index;
+    if (this.stage.chosenBox >= 0) this.stage.chooseBox(-1); // what is deleted is what was chosen last
     const mention = this.current.mentions[index];
     if (mention && this.current.keys.includes(mention.finding)) this.current.finding = mention.finding;
     this.draw();

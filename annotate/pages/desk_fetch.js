@@ -2,7 +2,7 @@
 
 const AHEAD = 24; // records in the browser: 20 keys at 30 ms never find the shelf empty
 const REFILL = 16;
-const DECODED = 12; // images loaded and decoded ahead
+const DECODED = AHEAD; // images loaded ahead: a confirmation waits for its image
 const REMEMBERED = 200; // decisions that can be undone without asking the server
 const LOOK_AGAIN = 20000;
 const PATIENCE = 15000;
@@ -157,13 +157,12 @@ const FETCHING = {
     this.queue = this.queue.filter((each) => each.id !== id);
   },
 
-  // An image that failed, with a fresh link: the old one may have ended.
   async loadAgain(work) {
     const { status, answer } = await this.post(`record/${work.id}`, undefined, 'GET');
     if (status !== 200 || this.current !== work) return;
     const [{ url, thumbnail }] = answer.records;
     Object.assign(work.record, { url, thumbnail });
-    this.stage.show(work, this.shelf.load(work.record));
+    this.showImage(work, this.shelf.load(work.record), { again: true });
   },
 
   async open(id) {

@@ -1,4 +1,4 @@
-// The image: fit, zoom, pan, windows, and boxes in pixels of the file.
+// The image: fit, zoom, pan, windows.
 
 const WINDOWS = { // level and width of the shown range, of 0 black to 1 white
   whole: { level: 0.5, width: 1 },
@@ -6,10 +6,11 @@ const WINDOWS = { // level and width of the shown range, of 0 black to 1 white
   bone: { level: 0.72, width: 0.56 },
 };
 const CLOSEST = 24;
+const PAN = 0.12; // of the stage, by one key
 
 class Stage {
-  constructor({ looks, boxAdded, windowChanged }) {
-    Object.assign(this, { looks, boxAdded, windowChanged });
+  constructor({ looks, boxAdded, boxMoved, windowChanged }) {
+    Object.assign(this, { looks, boxAdded, boxMoved, windowChanged });
     this.window = { ...WINDOWS.whole };
     this.size = { width: 0, height: 0 };
     this.view = { scale: 1, x: 0, y: 0 };
@@ -32,9 +33,8 @@ class Stage {
     this.work = work;
     this.image = image;
     this.chosenBox = -1;
-    this.stopDrawing();
+    this.letGo();
     this.window = { ...WINDOWS.whole };
-    setAttribute(this.element, 'aria-label', `Image ${work.record.image}`);
     if (image.element !== this.canvas.firstChild || this.canvas.childElementCount < 2) {
       this.canvas.replaceChildren(image.element, this.boxes, this.codes);
     }
@@ -46,16 +46,26 @@ class Stage {
     this.work = null;
     this.image = null;
     this.canvas.replaceChildren();
-    setText(this.note, '');
+    this.tell();
   }
 
   ready() {
-    const { element, failed } = this.image;
-    setText(this.note, failed || (element.naturalWidth ? '' : 'The image is being loaded …'));
+    const { element } = this.image;
     element.style.filter = '';
     this.windowChanged(this.window);
     this.fit();
     this.drawBoxes();
+    this.tell();
+  }
+
+  // Whether the picture is on screen: only then does confirming say that it was seen.
+  get isSeen() { return Boolean(this.image?.element.complete && this.image.element.naturalWidth); }
+
+  // What is to be said of the image, over it.
+  tell() {
+    const state = this.isSeen ? 'seen' : this.image?.failed ? 'failed' : this.image ? 'loading' : 'none';
+    this.element.dataset.image = state;
+    setText(this.note, { seen: () => this.boxWords(), failed: () => this.image.failed, loading: () => 'The image is being loaded …', none: () => '' }[state]());
   }
 
   resized({ width, height }) {
@@ -88,6 +98,18 @@ class Stage {
     this.place(wanted, at.x - (at.x - x) * (wanted / scale), at.y - (at.y - y) * (wanted / scale));
   }
 
+  // By keys: false where there is nothing beside what is shown. The middle of the stage stays on the image.
+  pan({ x, y }) {
+    if (this.fitted || !this.isSeen) return false;
+    const { scale } = this.view;
+    const { naturalWidth, naturalHeight } = this.image.element;
+    const within = (place, middle, length) => Math.max(middle - length * scale, Math.min(middle, place));
+    const { width, height } = this.size;
+    this.place(scale, within(this.view.x - x * PAN * width, width / 2, naturalWidth),
+      within(this.view.y - y * PAN * height, height / 2, naturalHeight));
+    return true;
+  }
+
   // The part [low, high] of the range is spread over black to white by two CSS filters; which comes first
   // depends on the sign of low, so that neither cuts what the other would have brought back.
   setWindow({ level, width }) {
@@ -107,47 +129,6 @@ class Stage {
   }
 
   preset(name) { this.setWindow(WINDOWS[name]); }
-
-  startDrawing(finding) {
-    if (!this.image || !this.image.element.naturalWidth) return;
-    this.drawing = finding;
-    this.element.classList.add('drawing');
-    setText(this.note, `Drag a box for ${this.looks.get(finding).name}; Escape stops`);
-  }
-
-  stopDrawing() {
-    this.drawing = null;
-    this.drag = null;
-    this.ghost = null;
-    this.element.classList.remove('drawing');
-    setText(this.note, this.image?.failed ?? '');
-    if (this.image) this.drawBoxes();
-  }
-
-  chooseBox(index) {
-    this.chosenBox = index;
-    this.drawBoxes();
-  }
-
-  drawBoxes() {
-    const { naturalWidth: width, naturalHeight: height } = this.image.element;
-    setAttribute(this.boxes, 'viewBox', `0 0 ${width || 1} ${height || 1}`);
-    setAttribute(this.boxes, 'width', width || 1);
-    setAttribute(this.boxes, 'height', height || 1);
-    const shown = [...this.work.boxes, ...(this.ghost ? [this.ghost] : [])];
-    if (!shown.length && !this.boxes.firstChild) return;
-    this.boxes.replaceChildren(...shown.map((box, index) => this.rectangle(box, index)));
-    this.codes.replaceChildren(...shown.map((box) => el('span', {
-      class: 'box-code', style: `left: ${box.left}px; top: ${box.top}px`,
-    }, this.looks.get(box.finding)?.code ?? box.finding)));
-  }
-
-  rectangle({ left, top, right, bottom }, index) {
-    return svgEl('rect', {
-      x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top),
-      class: index === this.chosenBox ? 'box chosen' : 'box', 'data-box': index,
-    });
-  }
 }
 
-Object.assign(Stage.prototype, POINTING);
+Object.assign(Stage.prototype, POINTING, BOXES);

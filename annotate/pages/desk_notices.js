@@ -63,11 +63,26 @@ const NOTICES = {
     if (op.action) this.past = this.past.filter((each) => each.id !== op.record_id);
   },
 
+  // Others took the seats of these records while the work was on its way: it stands beside theirs.
+  tellExtra(id, message) {
+    if (!this.extra?.line.isConnected) this.extra = { ids: new Set(), line: this.line() };
+    const ids = [...this.extra.ids.add(id)];
+    const shown = ids.slice(0, 12).join(', ') + (ids.length > 12 ? ` and ${ids.length - 12} more` : '');
+    setText(this.extra.line.firstChild, `Record${ids.length === 1 ? '' : 's'} ${shown}: ${message}.`);
+  },
+
   say(words) {
+    for (const old of this.notices.querySelectorAll('.said')) if (old.firstChild.textContent === words) old.remove();
+    const line = this.line(words);
+    line.classList.add('said');
+    setTimeout(() => line.remove(), SAID);
+  },
+
+  line(words = '') {
     const close = el('button', { type: 'button', class: 'quiet', 'aria-label': 'Close', onclick: () => line.remove() }, '✕');
     const line = el('div', { class: 'notice' }, el('span', {}, words), close);
     this.notices.append(line);
-    setTimeout(() => line.remove(), SAID);
+    return line;
   },
 
   showOthers() {

@@ -8,7 +8,7 @@ const POINTING = {
     this.element.addEventListener('pointerdown', (event) => this.down(event));
     this.element.addEventListener('pointermove', (event) => this.move(event));
     this.element.addEventListener('pointerup', (event) => this.up(event));
-    this.element.addEventListener('pointercancel', () => { this.drag = null; this.ghost = null; });
+    this.element.addEventListener('pointercancel', () => { this.drag = null; this.ghost = null; if (this.image) this.drawBoxes(); });
     this.element.addEventListener('contextmenu', (event) => event.preventDefault());
     this.element.addEventListener('dblclick', () => this.image && this.fit());
   },
@@ -66,7 +66,11 @@ const POINTING = {
     const box = this.boxBetween(drag.from, to); // empty where it was drawn beside the image
     const large = Math.min(Math.abs(to.x - drag.from.x), Math.abs(to.y - drag.from.y)) >= SMALLEST_BOX && box.left < box.right && box.top < box.bottom;
     this.ghost = null;
-    if (!large) { this.drawBoxes(); return; }
+    if (!large) {
+      this.drawBoxes();
+      this.tell();
+      return;
+    }
     this.stopDrawing();
     this.boxAdded(box);
   },

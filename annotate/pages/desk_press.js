@@ -10,7 +10,8 @@ const PRESSING = {
     if (isTyping(event.target) || event.isComposing || (this.menu.isOpen && this.menu.element.contains(event.target))) return;
     const altGraph = event.getModifierState && event.getModifierState('AltGraph');
     if (event.metaKey || ((event.ctrlKey || event.altKey) && !altGraph)) return;
-    const ours = event.key === 'Escape' ? this.escape() : this.keysOn && !this.isNative(event) && this.press(event);
+    const ours = event.key === 'Escape' ? this.escape()
+      : this.boxKey(event) || (this.keysOn && !this.isNative(event) && this.press(event));
     if (!ours) return;
     event.preventDefault();
     event.stopPropagation();
@@ -39,6 +40,14 @@ const PRESSING = {
     return true;
   },
 
+  // A box in hand takes arrows and Enter, with the single keys switched off, too.
+  boxKey(event) {
+    if (event.target !== document.body && !this.root.contains(event.target)) return false;
+    if (event.key === 'Enter') return this.stage.keepGhost();
+    const way = WAYS[this.actionOf(plainKey(event))];
+    return Boolean(way) && !this.isNative(event) && this.stage.pushBox(way, event.shiftKey);
+  },
+
   // True when the key is ours; a held key is ours, too, and counts once.
   press(event) {
     if (event.key === 'Tab') return this.tab(event);
@@ -48,8 +57,9 @@ const PRESSING = {
       if (!event.repeat) this.edit((work) => work.toggle(finding.key, event.shiftKey));
       return true;
     }
-    const action = this.actionOf(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+    const action = this.actionOf(plainKey(event));
     if (!action) return false;
+    if (WAYS[action]) return !this.caption.scrolls(event.target) && this.stage.pan(WAYS[action]);
     if (!event.repeat || action.startsWith('zoom')) this.act(action);
     return true;
   },
@@ -113,6 +123,11 @@ const PRESSING = {
   },
 };
 
+function plainKey(event) { return event.key.length === 1 ? event.key.toLowerCase() : event.key; }
+
+const WAYS = {
+  pan_left: { x: -1, y: 0 }, pan_right: { x: 1, y: 0 }, pan_up: { x: 0, y: -1 }, pan_down: { x: 0, y: 1 },
+};
 const ACTIONS = {
   confirm: (desk) => desk.decide('confirm'),
   nothing: (desk) => desk.decide('nothing'),
@@ -121,6 +136,7 @@ const ACTIONS = {
   comment: (desk) => desk.decisions.comment.focus(),
   covid: (desk) => desk.edit((work) => work.turnCovid()),
   box: (desk) => desk.drawBox(),
+  next_box: (desk) => desk.stage.nextBox(),
   guideline: (desk) => desk.guideline(),
   delete: (desk) => desk.remove(),
   previous: (desk) => desk.turnPanel(-1),

@@ -22,8 +22,12 @@ class ImageShelf {
     const image = { element, failed: '', since: performance.now() };
     image.loaded = new Promise((done) => {
       element.addEventListener('load', () => element.decode().catch(() => {}).finally(done), { once: true });
-      element.addEventListener('error', () => { image.failed = 'This image cannot be shown.'; done(); });
+      element.addEventListener('error', async () => {
+        image.failed = `This image cannot be shown: ${await whyNot(record.url)}.`;
+        done();
+      });
     });
+    image.loaded.then(() => { image.ready = true; });
     element.src = record.url;
     return this.keep(record.id, image);
   }
@@ -35,5 +39,15 @@ class ImageShelf {
       if (this.images.size <= most) break;
       this.images.delete(id);
     }
+  }
+}
+
+// A picture that failed says nothing; the server does.
+async function whyNot(url) {
+  try {
+    const reply = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout?.(TRY_AGAIN) });
+    return reply.ok ? 'this browser cannot read it' : (await reply.json()).error;
+  } catch {
+    return 'the server cannot be reached';
   }
 }

@@ -28,7 +28,7 @@ class Provenance {
     this.words.className = 'why-words';
     this.words.replaceChildren(
       el('strong', { class: 'finding-ink', 'data-finding': mention.finding }, look.name), ` is ${STATE_WORDS[mention.assertion]}`,
-      el('dl', {}, ...this.facts(mention, work).map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value)))));
+      el('dl', {}, ...this.facts(mention, work).map(([name, value]) => el('div', { title: value }, el('dt', {}, name), el('dd', {}, value)))));
     for (const each of this.buttons) setAttribute(each, 'aria-pressed', String(each.dataset.action === mention.assertion));
   }
 
@@ -69,7 +69,7 @@ class Strip {
   draw(all) {
     this.element.replaceChildren(...all.map((each) => {
       const label = `${each.panel ? `Panel ${each.panel}: ` : ''}${each.image}${each.mine ? ', done' : ''}`;
-      const picture = el('img', { alt: '', loading: 'lazy', src: each.thumbnail });
+      const picture = el('img', { alt: '', loading: 'lazy', src: each.thumbnail, onerror: (event) => event.target.remove() });
       return el('button', {
         type: 'button', class: `tile${each.here ? ' here' : ''}`, title: label, 'aria-label': label,
         'aria-current': each.here ? 'true' : null, onclick: () => !each.here && this.open(each.id),

@@ -105,6 +105,9 @@ class Caption {
     this.choose(here[(place + 1) % here.length]);
   }
 
+  // Whether arrow keys scroll the text there.
+  scrolls(target) { return this.pane.contains(target) && this.pane.scrollHeight > this.pane.clientHeight; }
+
   markOf(index) {
     return [...this.pane.querySelectorAll('[data-mentions]')].find((each) => each.dataset.mentions.split(' ').includes(String(index)));
   }

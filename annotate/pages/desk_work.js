@@ -28,6 +28,7 @@ class Work {
     this.base = mine ? mine.annotation_id : null;
     this.chosen = -1; // mention
     this.finding = this.firstFinding();
+    this.sawImage = true;
   }
 
   get id() { return this.record.id; }
@@ -132,6 +133,7 @@ class Work {
       comment: this.comment,
       flagged: this.flagged,
       base: this.base,
+      saw_image: this.sawImage,
       milliseconds: Math.min(Math.round(milliseconds), 86400000),
     };
   }

@@ -18,7 +18,8 @@ def look_again(looked: float, forget: Callable[[], None]) -> None:
         forget: clears them.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"As it was {max(0, round(time.time() - looked))} seconds ago.", width="content")
+        seconds = max(0, round(time.time() - looked))
+        st.caption("As it is now." if seconds < 2 else f"As it was {seconds} seconds ago.", width="content")
         if st.button("Look again", icon=":material/refresh:", type="tertiary"):
             forget()
             st.rerun()

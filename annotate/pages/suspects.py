@@ -76,7 +76,7 @@ def _filtered(found: Ranking, *, adjudicator: bool) -> Places:
     kind = second.selectbox(
         "Reason", [None, *kinds], format_func=lambda kind: KINDS.get(kind, "every reason")
     )
-    undecided = third.checkbox(f"Only records that {'nobody' if adjudicator else 'you have not'} decided")
+    undecided = third.checkbox(f"Not decided {'yet' if adjudicator else 'by you'}")
     shown = found.places(kind=kind, key=key, undecided=undecided)
     blind = "" if adjudicator else "; what other people say is left out, so that readings stay independent"
     st.caption(f"{len(shown):,} of {len(found):,} suspects{blind}")
@@ -109,7 +109,7 @@ def _table(shown: list[Suspect], count: int, *, adjudicator: bool) -> None:
         column_config=columns,
         column_order=("open", "score", "reason", "decided", "image"),
         height=560,
-        row_height=58,  # two lines, so that reasons can be read
+        row_height=66,  # above 4rem text is wrapped, so that reasons can be read
         alt="Suspect records",
     )
     if count > len(shown):
