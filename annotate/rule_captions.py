@@ -50,13 +50,13 @@ class Captions:
     @cached_property
     def naming(self) -> frozenset[int]:
         """The sentences that can name a finding."""
-        anchors = self.active.reader.finder.finding_anchors
+        anchors = self.active.reader.folder.finding_anchors
         return frozenset(place for anchor in anchors for place in self.with_word(anchor))
 
     @cached_property
     def telling(self) -> frozenset[int]:
         """The sentences that can name a finding or say something of COVID."""
-        words = self.active.reader.finder.covid_words
+        words = self.active.reader.folder.covid_words
         return self.naming.union(*map(self.with_word, words))
 
     @cached_property

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from nlp.assertion import Decision, Mention
 from nlp.covid import CovidHit
 from nlp.entries import Context
-from nlp.find import Found, Tokens
+from nlp.find import Found
+from nlp.fold import Tokens
 from nlp.panels import Panel
 from nlp.schema import COVID, Assertion
 from nlp.segment import Heading

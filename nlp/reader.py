@@ -18,6 +18,7 @@ from nlp.clauses import grammar_of
 from nlp.covid import NAMING, CovidHit, covid_hits
 from nlp.entries import Lexicon
 from nlp.find import Finder
+from nlp.fold import Folder
 from nlp.normalise import view as make_view
 from nlp.panels import panels
 from nlp.place import LocalMention, covid_mentions, local_mention, move, panel_at, section_at
@@ -53,16 +54,12 @@ class Reader:
     def __init__(self, lexicon: Lexicon, *, plain: bool = False) -> None:
         self.lexicon = lexicon
         self.plain = plain
-        self.finder = Finder(lexicon, Vocab())
+        self.folder = Folder(lexicon)
+        self.finder = Finder(self.folder, Vocab())
         self.grammar = grammar_of(lexicon)
-        self.anchors = self.finder.finding_anchors | self.finder.covid_anchors
+        self.anchors = self.folder.finding_anchors | self.folder.covid_anchors
         self.words = {
-            kind: {
-                p: c.value
-                for c in lexicon.contexts
-                if c.kind == kind
-                for p in self.finder.fold_phrases(c.phrases)
-            }
+            kind: {p: c.value for c in lexicon.contexts if c.kind == kind for p in self.folder.phrases_of(c)}
             for kind in ("chest", "outside", "modality")
         }
         self._sentences: dict[str, SentenceReading] = {}
@@ -100,7 +97,7 @@ class Reader:
             idle.clear()
         for chunk in chunks:
             if chunk not in idle:
-                if self.finder.is_relevant(chunk, wanted):
+                if self.folder.is_relevant(chunk, wanted):
                     return False
                 idle.add(chunk)
         return True
@@ -116,7 +113,7 @@ class Reader:
 
     def read_covid(self, sentence: str) -> SentenceReading:
         """Read a sentence without findings for what it adds to COVID ("PCR was positive.")."""
-        if self._only_idle(sentence, self._idle_covid, self.finder.covid_words):
+        if self._only_idle(sentence, self._idle_covid, self.folder.covid_words):
             return NOTHING
         return self._sentences.get(sentence) or self._store(sentence)
 
@@ -131,9 +128,9 @@ class Reader:
     # ---- sentences
 
     def _read(self, sentence: str) -> SentenceReading:
-        tokens = self.finder.tokens(sentence)
-        covid = not self.finder.covid_words.isdisjoint(tokens.words)
-        findings = not self.finder.finding_anchors.isdisjoint(tokens.words)
+        tokens = self.folder.tokens(sentence)
+        covid = not self.folder.covid_words.isdisjoint(tokens.words)
+        findings = not self.folder.finding_anchors.isdisjoint(tokens.words)
         matches = self.finder.find(tokens, covid=covid, findings=findings)
         hits = tuple(covid_hits(tokens, matches.covid)) if covid else ()
         decided = decide(self.grammar, tokens.words, matches) if findings else ()
@@ -211,7 +208,7 @@ class Reader:
         return ""
 
     def _modality_of(self, chunk: str) -> str:
-        words = self.finder.tokens(chunk).words
+        words = self.folder.tokens(chunk).words
         named = self.words["modality"]
         runs = (
             tuple(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(i + 3, len(words) + 1))
@@ -222,6 +219,6 @@ class Reader:
         """Whether the text speaks of bones, ovaries and the like, and nowhere of the chest."""
         chest, outside = (frozenset(p[0] for p in self.words[k] if len(p) == 1) for k in ("chest", "outside"))
         chunks = set(view.split())
-        if any(self.finder.is_relevant(chunk, chest) for chunk in chunks):
+        if any(self.folder.is_relevant(chunk, chest) for chunk in chunks):
             return False
-        return any(self.finder.is_relevant(chunk, outside) for chunk in chunks)
+        return any(self.folder.is_relevant(chunk, outside) for chunk in chunks)
