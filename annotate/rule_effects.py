@@ -13,7 +13,7 @@ from functools import cached_property
 
 from nlp.entries import Context, CovidTerm, Cue, Entry, Lexicon, Term
 from nlp.mend import Part
-from nlp.phrases import Phrase, has_gap
+from nlp.phrases import Phrase, has_gap, words_of
 from nlp.reader import Reader
 
 _EARLIER = "earlier_examination"
@@ -56,6 +56,16 @@ class Effects:
         known = self.reader.finder.entries.items()
         tied = ((phrase, [entry for _, entry in found]) for phrase, found in known if len(found) > 1)
         return frozenset(phrase for phrase, entries in tied if not _order_is_idle(entries))
+
+    @cached_property
+    def contexts(self) -> frozenset[tuple[Phrase, Hashable]]:
+        """The folded phrases that place a finding, and what each means."""
+        return frozenset(_meanings(self, self.lexicon.contexts))
+
+    @cached_property
+    def around(self) -> frozenset[str]:
+        """The folded words that are looked for around a sentence, too."""
+        return frozenset(words_of(phrase for phrase, _ in self.contexts))
 
     def fold(self, word: str) -> tuple[Part, ...]:
         """The folded words inside a written one."""
