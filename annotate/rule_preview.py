@@ -7,6 +7,7 @@ in each sentence, and readers are remembered per process.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -122,6 +123,7 @@ class Previewer:
             self.captions = index_captions(((number, text) for number, text in rows), effects)
             self.captions.warm()
             self.stamp = stamp
+            gc.freeze()  # else Python looks through all of it for cycles during each preview: half a second
         return self.captions
 
 

@@ -111,13 +111,14 @@ class Finder:
         words = tokens.words
         lists: tuple[list[Any], ...] = ([], [], [], [])
         kinds = _ALL if findings else _COVID_ONLY
+        entries = self.entries
         for _, start, end in self.phrases(Doc(self.vocab, words=words)):
-            for kind, entry in self.entries[tuple(words[start:end])]:
+            for kind, entry in entries[tuple(words[start:end])]:
                 if kind in kinds:
                     lists[kind].append(Found(entry, start, end))
         present = set(words)
         index = self.covid_patterns if covid else self.patterns
-        for first in sorted(present & index.keys()):
+        for first in sorted(filter(index.__contains__, present)):
             starts = [place for place, word in enumerate(words) if word == first]
             for kind, entry, pattern in index[first]:
                 if kind not in kinds or present.isdisjoint(pattern.gate):

@@ -78,21 +78,23 @@ class Folder:
 
     def tokens(self, text: str) -> Tokens:
         """Cut and fold a sentence (a view: see ``nlp.normalise``)."""
-        matches = [(match[0], *match.span()) for match in TOKEN.finditer(text)]
-        known = list(map(self._whole.get, [raw for raw, _, _ in matches]))
+        matches = list(TOKEN.finditer(text))
+        known = [self._whole.get(match.group()) for match in matches]
         if None not in known:
-            return Tokens(known, [start for _, start, _ in matches], [end for _, _, end in matches], {})  # type: ignore[arg-type]
+            places = [match.span() for match in matches]
+            return Tokens(known, [start for start, _ in places], [end for _, end in places], {})  # type: ignore[arg-type]
         words: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
         scores: dict[int, float] = {}
-        for (raw, offset, stop), whole in zip(matches, known, strict=True):
+        for match, whole in zip(matches, known, strict=True):
+            offset = match.start()
             if whole is not None:
                 words.append(whole)
                 starts.append(offset)
-                ends.append(stop)
+                ends.append(match.end())
                 continue
-            for word, start, end, score in self.fold(raw):
+            for word, start, end, score in self.fold(match.group()):
                 if word == "-" and not _is_dash(text, offset):
                     continue
                 if score < 100:

@@ -83,7 +83,19 @@ def test_rule_narrow_misses_no_caption_that_is_read_differently(
         return  # an edit that the checker refuses; it is never previewed
     after = readings(reader, captions.texts)
     differ = {number for number, said in enumerate(after) if said != before[number]}
-    assert differ <= narrow(captions, Effects(reader)).captions
+    narrowed = narrow(captions, Effects(reader))
+    assert differ <= narrowed.captions <= narrowed.touched
+    assert readings(narrowed.reader, captions.texts) == after
+
+
+def test_rule_narrow_sees_what_is_looked_for_around_a_sentence() -> None:
+    files = dict(own_version().files)
+    texts = ("The quokka is large. Ground glass is seen.", "The lung is large. Ground glass is seen.")
+    captions = index_captions(enumerate(texts), Effects(Reader(load_files(files, FINDINGS))))
+    files["anatomy.csv"] += "quokka,outside,,\n"
+    narrowed = narrow(captions, Effects(Reader(load_files(files, FINDINGS))))
+    assert narrowed.captions == {0}
+    assert [len(narrowed.reader.read_text(text).mentions) for text in texts] == [0, 1]
 
 
 def test_rule_narrow_reads_few_captions(thin: dict[str, str], indexed: tuple[Captions, list[object]]) -> None:
