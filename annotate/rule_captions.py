@@ -1,6 +1,7 @@
-"""The distinct captions, and in which of their sentences each written word stands.
+"""The distinct captions, in which of their sentences each written word stands, and what each sentence says.
 
-Built once per set of captions and active lexicon, so that an edit of the lexicon asks words, not captions.
+Built once per set of captions and active lexicon, so that an edit of the lexicon asks words, not captions, and what
+it does not touch is not read again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cached_property
 
 from annotate.rule_effects import Effects
 from nlp.normalise import TOKEN, view
+from nlp.reader import SentenceReading
 from nlp.segment import sentences
 
 _AROUND = 2_000
@@ -29,6 +31,7 @@ class Captions:
         texts: each distinct text once; it is named by its place here.
         records: ids of the records that have the text.
         holders: for each distinct sentence the captions it stands in.
+        readings: what the active lexicon reads in each distinct sentence, in the order of ``holders``.
         places: written word → the sentences it stands in.
     """
 
@@ -36,7 +39,13 @@ class Captions:
     texts: tuple[str, ...]
     records: tuple[tuple[int, ...], ...]
     holders: tuple[tuple[int, ...], ...]
+    readings: Mapping[str, SentenceReading]
     places: Mapping[str, tuple[int, ...]]
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """The distinct sentences; each is named by its place here."""
+        return tuple(self.readings)
 
     @cached_property
     def written(self) -> Mapping[str, set[str]]:
@@ -50,13 +59,13 @@ class Captions:
     @cached_property
     def naming(self) -> frozenset[int]:
         """The sentences that can name a finding."""
-        anchors = self.active.reader.finder.finding_anchors
+        anchors = self.active.reader.folder.finding_anchors
         return frozenset(place for anchor in anchors for place in self.with_word(anchor))
 
     @cached_property
     def telling(self) -> frozenset[int]:
         """The sentences that can name a finding or say something of COVID."""
-        words = self.active.reader.finder.covid_words
+        words = self.active.reader.folder.covid_words
         return self.naming.union(*map(self.with_word, words))
 
     @cached_property
@@ -135,6 +144,7 @@ def index_captions(captions: Iterable[tuple[int, str]], active: Effects) -> Capt
         tuple(records),
         tuple(map(tuple, records.values())),
         tuple(map(tuple, holders.values())),
+        {sentence: active.reader.read_alone(sentence) for sentence in holders},
         {word: tuple(where) for word, where in places.items()},
     )
 

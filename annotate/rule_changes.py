@@ -44,7 +44,7 @@ class Preview:
     Attributes:
         version: hash of the edited lexicon; ``base`` that of the active one.
         changes: by record id.
-        captions: distinct texts there are, and of them ``read`` that had to be read.
+        captions: distinct texts there are, and of them ``read`` in which something had to be read.
         unread: records whose labels no lexicon made; they stay as they are.
         seconds: that it took.
     """

@@ -11,14 +11,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from spacy.tokens import Doc
-
-from nlp.entries import Context, CovidTerm, Cue, Lexicon, Term
-from nlp.find import Part
-from nlp.phrases import Phrase, has_gap
+from nlp.entries import Context, CovidTerm, Cue, Entry, Lexicon, Term
+from nlp.mend import Part
+from nlp.phrases import Phrase, has_gap, words_of
 from nlp.reader import Reader
 
-Entry = Term | Cue | Context | CovidTerm
 _EARLIER = "earlier_examination"
 """The one rule whose name decides (``nlp.assertion``); the others are only told."""
 
@@ -37,44 +34,50 @@ class Effects:
     @cached_property
     def entries(self) -> Mapping[tuple[Hashable, tuple[Phrase, ...]], Entry]:
         """The entries by their meaning and phrases, in their order."""
-        return {(meaning(entry), entry.phrases): entry for entry in _entries(self.lexicon)}
+        return {(meaning(entry), entry.phrases): entry for entry in self.lexicon.entries}
+
+    @cached_property
+    def gapped(self) -> Sequence[tuple[Hashable, Phrase]]:
+        """The folded phrases with gaps and their meanings, in the order in which they are tried."""
+        named = ((said, self.folded(entry)) for (said, _), entry in self.entries.items())
+        return [(said, phrase) for said, phrases in named for phrase in sorted(filter(has_gap, phrases))]
 
     @cached_property
     def folding(self) -> tuple[object, ...]:
         """All that the folding of a word follows from."""
         lexicon = self.lexicon
         terms = [(term.kind, term.fuzzy, term.phrases) for term in lexicon.terms]
-        anchors = self.reader.finder.covid_anchors  # glued words are split at these, too
+        anchors = self.reader.folder.covid_anchors  # glued words are split at these, too
         return lexicon.words, lexicon.spellings, lexicon.never_fuzzy, terms, anchors
 
     @cached_property
     def ties(self) -> frozenset[Phrase]:
-        """Phrases of several entries, of which the first decides.
+        """Phrases of several entries, of which the first decides."""
+        known = self.reader.finder.entries.items()
+        tied = ((phrase, [entry for _, entry in found]) for phrase, found in known if len(found) > 1)
+        return frozenset(phrase for phrase, entries in tied if not _order_is_idle(entries))
 
-        spaCy gives them in the order of hashes, and so in another one whenever a row is added above.
-        """
-        found: dict[Phrase, list[Entry]] = defaultdict(list)
-        for entry in _entries(self.lexicon):
-            for phrase in self.folded(entry):
-                found[phrase].append(entry)
-        tied = (
-            phrase for phrase, entries in found.items() if len(entries) > 1 and not _order_is_idle(entries)
-        )
-        return frozenset(phrase for phrase in tied if not has_gap(phrase))
+    @cached_property
+    def contexts(self) -> frozenset[tuple[Phrase, Hashable]]:
+        """The folded phrases that place a finding, and what each means."""
+        return frozenset(_meanings(self, self.lexicon.contexts))
+
+    @cached_property
+    def around(self) -> frozenset[str]:
+        """The folded words that are looked for around a sentence, too."""
+        return frozenset(words_of(phrase for phrase, _ in self.contexts))
 
     def fold(self, word: str) -> tuple[Part, ...]:
         """The folded words inside a written one."""
-        return self.reader.finder.fold(word)
+        return self.reader.folder.fold(word)
 
-    def folded(self, entry: Entry) -> set[Phrase]:
+    def folded(self, entry: Entry) -> frozenset[Phrase]:
         """The phrases of an entry in folded words."""
-        return self.reader.finder.fold_phrases(entry.phrases)
+        return self.reader.folder.phrases_of(entry)
 
     def found(self, phrase: Phrase) -> list[Hashable]:
-        """The meanings of a phrase in the order in which the matcher gives them."""
-        finder = self.reader.finder
-        matches = finder.phrases(Doc(finder.vocab, words=list(phrase)))
-        return [meaning(finder.entries[key][1]) for key, start, end in matches if end - start == len(phrase)]
+        """The meanings of a phrase without gaps, in the order in which they are found."""
+        return [meaning(entry) for _, entry in self.reader.finder.entries.get(phrase, ())]
 
 
 def changed_phrases(old: Effects, new: Effects) -> dict[Phrase, set[str]]:
@@ -96,7 +99,7 @@ def changed_phrases(old: Effects, new: Effects) -> dict[Phrase, set[str]]:
 
 def reordered(old: Effects, new: Effects) -> bool:
     """Whether phrases with gaps that both lexicons have stand in another order: it decides between two that fit."""
-    before, after = ([*_gapped(effects)] for effects in (old, new))
+    before, after = old.gapped, new.gapped
     both = set(before) & set(after)
     return before != after and [each for each in before if each in both] != [
         each for each in after if each in both
@@ -130,24 +133,14 @@ def meaning(entry: Entry) -> tuple[str, Hashable]:
             return "covid", entry.kind
 
 
-def _entries(lexicon: Lexicon) -> Sequence[Entry]:
-    return (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid)
-
-
 def _meanings(effects: Effects, entries: Iterable[Entry]) -> set[tuple[Phrase, tuple[str, Hashable]]]:
     return {(phrase, meaning(entry)) for entry in entries for phrase in effects.folded(entry)}
 
 
-def _gapped(effects: Effects) -> Iterable[tuple[Hashable, Phrase]]:
-    fold = effects.reader.finder.fold_phrases
-    for said, phrases in effects.entries:
-        yield from ((said, phrase) for phrase in sorted(fold(filter(has_gap, phrases))))
-
-
 def _plurals_differ(old: Effects, new: Effects) -> bool:
     words = old.lexicon.words, new.lexicon.words
-    fold, fold_anew = (effects.reader.finder.fold_phrases for effects in (old, new))
-    return words[0] != words[1] and any(fold([(w,)]) != fold_anew([(w,)]) for w in words[0] & words[1])
+    fold, fold_anew = (effects.reader.folder.singular for effects in (old, new))
+    return words[0] != words[1] and any(fold(word) != fold_anew(word) for word in words[0] & words[1])
 
 
 def _order_is_idle(entries: Sequence[Entry]) -> bool:

@@ -1,11 +1,13 @@
 """See what changes: which labels an edited lexicon would change, and whom of the people it would contradict.
 
-Reading everything anew takes seconds, so only captions that may be read differently are (``annotate.rule_narrow``);
-those few are read by the function that ``nlp.extract`` uses. Words and readers are remembered per process.
+Reading everything anew takes seconds, so only sentences that may be read differently are (``annotate.rule_narrow``);
+the captions in which one is are labelled by the function that ``nlp.extract`` uses. Words, what the active lexicon reads
+in each sentence, and readers are remembered per process.
 """
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -39,8 +41,10 @@ class Previewer:
     readers: dict[str, Effects] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Index the captions with the active lexicon, where that is not done yet: seconds for 20,000."""
-        with self.lock, self.store.read() as connection:
+        """Read and index the captions with the active lexicon, where that is not done yet: seconds for 20,000."""
+        from nlp.batch import collector_paused
+
+        with self.lock, collector_paused(), self.store.read() as connection:
             self._captions(connection)
 
     def preview(self, files: Files) -> Preview:
@@ -49,17 +53,19 @@ class Previewer:
         Raises:
             LexiconError: the files have mistakes.
         """
-        from annotate.rule_narrow import may_differ
+        from annotate.rule_narrow import narrow
+        from nlp.batch import collector_paused
 
         started = time.perf_counter()
-        with self.lock, self.store.read() as connection:
+        with self.lock, collector_paused(), self.store.read() as connection:
             new = self.reader(load_files(files, self.store.findings))
             captions = self._captions(connection)
             base = captions.active.lexicon.version
-            numbers = may_differ(captions, new)
-            ids = sorted({*captions.record_ids(numbers), *other_versions(connection, base)})
+            narrowed = narrow(captions, new)
+            others = other_versions(connection, base)
+            ids = sorted({*captions.record_ids(narrowed.captions), *others})
             records = list(stored_records(connection, ids))
-            reads = read_again(records, new.reader, covid=True)
+            reads = read_again(records, narrowed.reader, covid=True)
             changes = tuple(changes_of(connection, records, reads))
             unread = connection.scalar(sa.select(sa.func.count()).where(~LABELLED_BY_TEXT)) or 0
         return Preview(
@@ -67,7 +73,9 @@ class Previewer:
             base=base,
             changes=changes,
             captions=len(captions.texts),
-            read=len({record.caption for record in records}),
+            read=len(
+                {record.caption for record in records}.union(captions.texts[n] for n in narrowed.touched)
+            ),
             unread=unread,
             seconds=time.perf_counter() - started,
         )
@@ -93,7 +101,7 @@ class Previewer:
         }
 
     def reader(self, lexicon: Lexicon) -> Effects:
-        """The reader of a lexicon, from memory where it was used last; building one takes most of a second."""
+        """The reader of a lexicon, from memory where it was used last; building one takes a part of a second."""
         from annotate.rule_effects import Effects
         from nlp.reader import Reader
 
@@ -115,6 +123,7 @@ class Previewer:
             self.captions = index_captions(((number, text) for number, text in rows), effects)
             self.captions.warm()
             self.stamp = stamp
+            gc.freeze()  # else Python looks through all of it for cycles during each preview: half a second
         return self.captions
 
 

@@ -76,7 +76,10 @@ def decide(
 
 
 def report_terms(found: Sequence[Found[Term]]) -> list[Found[Term]]:
-    """The terms that name a finding: the longest of each finding, without those that an exclusion covers."""
+    """The terms that name a finding: the longest of each finding, without those that an exclusion covers.
+
+    Of several with the same words, the one that comes first in the lexicon.
+    """
     exclusions = [item for item in found if item.entry.kind == "exclude"]
     by_finding: dict[str, list[Found[Term]]] = {}
     for item in found:
@@ -85,7 +88,7 @@ def report_terms(found: Sequence[Found[Term]]) -> list[Found[Term]]:
     chosen = [
         item
         for items in by_finding.values()
-        for item in {(f.start, f.end): f for f in longest(items)}.values()
+        for item in {(f.start, f.end): f for f in reversed(longest(items))}.values()
     ]
     return sorted(chosen, key=lambda item: (item.start, item.end))
 

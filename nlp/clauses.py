@@ -6,6 +6,7 @@ mean two clauses; the second starts at a comma or an ``and`` between them. All p
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -61,9 +62,9 @@ class Sentence:
 
     def clause(self, position: int) -> tuple[int, int]:
         """The clause around a token."""
-        low = max((b for b in self.breaks if b <= position), default=0)
-        high = min((b for b in self.breaks if b > position), default=len(self.words))
-        return low, high
+        following = bisect_right(self.breaks, position)
+        low = self.breaks[following - 1] if following else 0
+        return low, self.breaks[following] if following < len(self.breaks) else len(self.words)
 
     def has(self, words: frozenset[str], low: int, high: int) -> bool:
         """Whether a stretch holds a word of a class."""

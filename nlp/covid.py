@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from nlp.entries import CovidTerm
-from nlp.find import Found, Tokens
+from nlp.find import Found
+from nlp.fold import Tokens
 from nlp.schema import CovidState
 
 NAMING = frozenset({"name", "control"})

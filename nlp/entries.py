@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from nlp.phrases import Phrase, is_gap
+from nlp.phrases import Phrase, words_of
 from nlp.schema import Assertion
 
 
@@ -74,6 +74,10 @@ class CovidTerm:
     phrases: tuple[Phrase, ...] = field(repr=False)
 
 
+Entry = Term | Cue | Context | CovidTerm
+"""A row with phrases that are looked for in a sentence."""
+
+
 @dataclass(frozen=True)
 class Section:
     """A report heading; ``reports`` is false where a finding named there is not one of this image.
@@ -110,13 +114,14 @@ class Lexicon:
         """Keys of the findings, in the order of their columns."""
         return tuple(finding.key for finding in self.findings)
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All rows with phrases, in one fixed order."""
+        return (*self.terms, *self.cues, *self.contexts, *self.covid)
+
     @cached_property
     def words(self) -> frozenset[str]:
         """Every word that occurs in a phrase of the lexicon."""
-        phrases = [phrase for term in self.terms for phrase in term.phrases]
-        phrases += [phrase for cue in self.cues for phrase in cue.phrases]
-        phrases += [phrase for context in self.contexts for phrase in context.phrases]
-        phrases += [phrase for covid in self.covid for phrase in covid.phrases]
-        phrases += [phrase for members in self.classes.values() for phrase in members]
-        slots = [slot for phrase in phrases for slot in phrase if not is_gap(slot)]
-        return frozenset(word for slot in slots for word in slot.split("|"))
+        written = (phrase for entry in self.entries for phrase in entry.phrases)
+        members = (phrase for phrases in self.classes.values() for phrase in phrases)
+        return frozenset(words_of((*written, *members)))

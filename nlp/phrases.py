@@ -14,7 +14,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from nlp.normalise import TOKEN
 
@@ -26,6 +27,7 @@ _GAP = re.compile(r"<(\d)>")
 _SLOT = re.compile(r"(@?[^\s|?@<>]+(\|@?[^\s|?@<>]+)*)(\?)?")
 
 
+@lru_cache(maxsize=20_000)
 def is_gap(slot: str) -> bool:
     """Whether a slot of a phrase is a gap."""
     return _GAP.fullmatch(slot) is not None
@@ -39,7 +41,27 @@ def gap_size(slot: str) -> int:
 
 def has_gap(phrase: Phrase) -> bool:
     """Whether any slot of the phrase is a gap."""
-    return any(is_gap(slot) for slot in phrase)
+    return any(map(is_gap, phrase))
+
+
+def words_of(phrases: Iterable[Phrase]) -> set[str]:
+    """The words of phrases, without gaps."""
+    slots = {slot for phrase in phrases for slot in phrase}
+    return {word for slot in slots if not is_gap(slot) for word in slot.split("|")}
+
+
+def anchors(phrases: Iterable[Phrase]) -> frozenset[str]:
+    """A small set of words such that every phrase holds at least one of them.
+
+    A sentence without an anchor cannot hold a phrase: this is what makes the fast path exact.
+    """
+    chosen: set[str] = set()
+    for phrase in sorted(set(phrases), key=lambda p: (len(p), p)):
+        slots = [slot.split("|") for slot in phrase if not is_gap(slot)]
+        if not any(chosen.issuperset(slot) for slot in slots):
+            rarest = min(slots, key=lambda slot: (len(slot), -min(len(word) for word in slot)))
+            chosen.update(rarest)
+    return frozenset(chosen)
 
 
 def expand(

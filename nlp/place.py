@@ -7,12 +7,14 @@ offsets into the whole text, panel, section, and the modality named last before 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from nlp.assertion import Decision, Mention
 from nlp.covid import CovidHit
 from nlp.entries import Context
-from nlp.find import Found, Tokens
+from nlp.find import Found
+from nlp.fold import Tokens
 from nlp.panels import Panel
 from nlp.schema import COVID, Assertion
 from nlp.segment import Heading
@@ -47,26 +49,28 @@ def local_mention(
     scores = [score for i, score in tokens.scores.items() if term.start <= i < term.end]
     cue_start, cue_end = (tokens.starts[cue.start], tokens.ends[cue.end - 1]) if cue else (None, None)
     scoped = cue is not None and cue.low < cue.high
-    mention = Mention(
-        finding=term.entry.finding,
-        assertion=decision.assertion or "present",
-        start=start,
-        end=end,
-        text=sentence[start:end],
-        panel="",
-        section="",
-        modality=_modality(places, term.start),
-        laterality=_laterality(places, clause),
-        lobe=";".join(dict.fromkeys(p.entry.value for p in _within(places, clause, "lobe"))),
-        term=term.entry.term,
-        rule=decision.rule,
-        cue=sentence[cue_start:cue_end] if cue else "",
-        cue_start=cue_start,
-        cue_end=cue_end,
-        match="fuzzy" if scores else "exact",
-        score=min(scores, default=100.0),
-        scope_start=tokens.starts[cue.low] if cue and scoped else None,
-        scope_end=tokens.ends[cue.high - 1] if cue and scoped else None,
+    low, high = clause
+    beside = sorted((p for p in places if low <= p.start < high), key=attrgetter("start"))
+    mention = Mention(  # by position, as in ``move``: naming the columns takes as long as all else here
+        term.entry.finding,
+        decision.assertion or "present",
+        start,
+        end,
+        sentence[start:end],
+        "",
+        "",
+        _modality(places, term.start),
+        _laterality(beside),
+        ";".join(dict.fromkeys(p.entry.value for p in beside if p.entry.kind == "lobe")),
+        term.entry.term,
+        decision.rule,
+        sentence[cue_start:cue_end] if cue else "",
+        cue_start,
+        cue_end,
+        "fuzzy" if scores else "exact",
+        min(scores, default=100.0),
+        tokens.starts[cue.low] if cue and scoped else None,
+        tokens.ends[cue.high - 1] if cue and scoped else None,
     )
     in_chest = any(p.entry.kind == "chest" and not term.start <= p.start < term.end for p in places)
     return LocalMention(mention, decision.assertion is not None, term.entry.chest and not in_chest)
@@ -79,14 +83,9 @@ def _modality(places: Sequence[Found[Context]], position: int) -> str:
     return before[-1] if before else (named[0].entry.value if named else "")
 
 
-def _laterality(places: Sequence[Found[Context]], clause: tuple[int, int]) -> str:
-    sides = {p.entry.value for p in _within(places, clause, "laterality")}
+def _laterality(beside: Sequence[Found[Context]]) -> str:
+    sides = {p.entry.value for p in beside if p.entry.kind == "laterality"}
     return "bilateral" if len(sides) > 1 else next(iter(sides), "")
-
-
-def _within(places: Sequence[Found[Context]], clause: tuple[int, int], kind: str) -> list[Found[Context]]:
-    found = [p for p in places if p.entry.kind == kind and clause[0] <= p.start < clause[1]]
-    return sorted(found, key=lambda p: p.start)
 
 
 def move(text: str, local: Mention, offset: int, panel: str, section: str, modality: str) -> Mention:

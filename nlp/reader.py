@@ -6,7 +6,8 @@ neither, and tests compare the two on every text at hand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from nlp.clauses import grammar_of
 from nlp.covid import NAMING, CovidHit, covid_hits
 from nlp.entries import Lexicon
 from nlp.find import Finder
+from nlp.fold import Folder
 from nlp.normalise import view as make_view
 from nlp.panels import panels
 from nlp.place import LocalMention, covid_mentions, local_mention, move, panel_at, section_at
@@ -53,22 +55,29 @@ class Reader:
     def __init__(self, lexicon: Lexicon, *, plain: bool = False) -> None:
         self.lexicon = lexicon
         self.plain = plain
-        self.finder = Finder(lexicon, Vocab())
+        self.folder = Folder(lexicon)
+        self.finder = Finder(self.folder, Vocab())
         self.grammar = grammar_of(lexicon)
-        self.anchors = self.finder.finding_anchors | self.finder.covid_anchors
+        self.anchors = self.folder.finding_anchors | self.folder.covid_anchors
         self.words = {
-            kind: {
-                p: c.value
-                for c in lexicon.contexts
-                if c.kind == kind
-                for p in self.finder.fold_phrases(c.phrases)
-            }
+            kind: {p: c.value for c in lexicon.contexts if c.kind == kind for p in self.folder.phrases_of(c)}
             for kind in ("chest", "outside", "modality")
         }
+        self.chest, self.outside = (
+            frozenset(p[0] for p in self.words[kind] if len(p) == 1) for kind in ("chest", "outside")
+        )
         self._sentences: dict[str, SentenceReading] = {}
         self._idle: set[str] = set()
         self._idle_covid: set[str] = set()
+        self._chestless: set[str] = set()
+        self._placeless: set[str] = set()
         self._modalities: dict[str, str] = {}
+
+    def knowing(self, readings: Mapping[str, SentenceReading]) -> Reader:
+        """The same reader, which remembers that sentences say this."""
+        other = copy.copy(self)
+        other._sentences = dict(readings)
+        return other
 
     # ---- texts
 
@@ -100,7 +109,7 @@ class Reader:
             idle.clear()
         for chunk in chunks:
             if chunk not in idle:
-                if self.finder.is_relevant(chunk, wanted):
+                if self.folder.is_relevant(chunk, wanted):
                     return False
                 idle.add(chunk)
         return True
@@ -108,7 +117,7 @@ class Reader:
     def read_sentence(self, sentence: str) -> SentenceReading:
         """The reading of a sentence, from memory where it was read before."""
         if self.plain:
-            return self._read(sentence)
+            return self.read_alone(sentence)
         known = self._sentences.get(sentence)
         if known is None:
             known = NOTHING if self.is_idle(sentence) else self._store(sentence)
@@ -116,7 +125,7 @@ class Reader:
 
     def read_covid(self, sentence: str) -> SentenceReading:
         """Read a sentence without findings for what it adds to COVID ("PCR was positive.")."""
-        if self._only_idle(sentence, self._idle_covid, self.finder.covid_words):
+        if self._only_idle(sentence, self._idle_covid, self.folder.covid_words):
             return NOTHING
         return self._sentences.get(sentence) or self._store(sentence)
 
@@ -125,15 +134,18 @@ class Reader:
         if len(self._sentences) >= _SENTENCES:
             for old in list(islice(self._sentences, _SENTENCES // 2)):
                 del self._sentences[old]
-        reading = self._sentences[sentence] = self._read(sentence)
+        reading = self._sentences[sentence] = self.read_alone(sentence)
         return reading
 
     # ---- sentences
 
-    def _read(self, sentence: str) -> SentenceReading:
-        tokens = self.finder.tokens(sentence)
-        covid = not self.finder.covid_words.isdisjoint(tokens.words)
-        findings = not self.finder.finding_anchors.isdisjoint(tokens.words)
+    def read_alone(self, sentence: str) -> SentenceReading:
+        """What a sentence says by itself; nothing is remembered."""
+        tokens = self.folder.tokens(sentence)
+        covid = not self.folder.covid_words.isdisjoint(tokens.words)
+        findings = not self.folder.finding_anchors.isdisjoint(tokens.words)
+        if not covid and not findings:
+            return NOTHING
         matches = self.finder.find(tokens, covid=covid, findings=findings)
         hits = tuple(covid_hits(tokens, matches.covid)) if covid else ()
         decided = decide(self.grammar, tokens.words, matches) if findings else ()
@@ -211,7 +223,7 @@ class Reader:
         return ""
 
     def _modality_of(self, chunk: str) -> str:
-        words = self.finder.tokens(chunk).words
+        words = self.folder.tokens(chunk).words
         named = self.words["modality"]
         runs = (
             tuple(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(i + 3, len(words) + 1))
@@ -220,8 +232,5 @@ class Reader:
 
     def is_elsewhere(self, view: str) -> bool:
         """Whether the text speaks of bones, ovaries and the like, and nowhere of the chest."""
-        chest, outside = (frozenset(p[0] for p in self.words[k] if len(p) == 1) for k in ("chest", "outside"))
-        chunks = set(view.split())
-        if any(self.finder.is_relevant(chunk, chest) for chunk in chunks):
-            return False
-        return any(self.finder.is_relevant(chunk, outside) for chunk in chunks)
+        in_chest = not self._only_idle(view, self._chestless, self.chest)
+        return not in_chest and not self._only_idle(view, self._placeless, self.outside)

@@ -18,7 +18,7 @@ from annotate.rule_captions import Captions, index_captions
 from annotate.rule_changes import Change, changed_cells
 from annotate.rule_effects import Effects
 from annotate.rule_html import cells_text, evidence_html, people_text, style
-from annotate.rule_narrow import may_differ
+from annotate.rule_narrow import narrow
 from annotate.rule_preview import Previewer
 from annotate.store import Store
 from annotate.store_tables import RECORD
@@ -83,15 +83,27 @@ def test_rule_narrow_misses_no_caption_that_is_read_differently(
         return  # an edit that the checker refuses; it is never previewed
     after = readings(reader, captions.texts)
     differ = {number for number, said in enumerate(after) if said != before[number]}
-    assert differ <= may_differ(captions, Effects(reader))
+    narrowed = narrow(captions, Effects(reader))
+    assert differ <= narrowed.captions <= narrowed.touched
+    assert readings(narrowed.reader, captions.texts) == after
+
+
+def test_rule_narrow_sees_what_is_looked_for_around_a_sentence() -> None:
+    files = dict(own_version().files)
+    texts = ("The quokka is large. Ground glass is seen.", "The lung is large. Ground glass is seen.")
+    captions = index_captions(enumerate(texts), Effects(Reader(load_files(files, FINDINGS))))
+    files["anatomy.csv"] += "quokka,outside,,\n"
+    narrowed = narrow(captions, Effects(Reader(load_files(files, FINDINGS))))
+    assert narrowed.captions == {0}
+    assert [len(narrowed.reader.read_text(text).mentions) for text in texts] == [0, 1]
 
 
 def test_rule_narrow_reads_few_captions(thin: dict[str, str], indexed: tuple[Captions, list[object]]) -> None:
     captions, _ = indexed
     same = Effects(Reader(load_files(dict(thin), FINDINGS)))
-    assert may_differ(captions, same) == frozenset()
+    assert narrow(captions, same).captions == frozenset()
     files = thin | {"terms.csv": with_term(thin["terms.csv"], "consolidation", "reversed halo sign")}
-    found = may_differ(captions, Effects(Reader(load_files(files, FINDINGS))))
+    found = narrow(captions, Effects(Reader(load_files(files, FINDINGS)))).captions
     assert len(found) < len(captions.texts) / 4
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from nlp.batch import Reader
 from nlp.entries import Lexicon
-from nlp.find import UNKNOWN, Finder, Found, anchors, longest
+from nlp.find import Finder, Found, longest
+from nlp.mend import UNKNOWN
 from nlp.normalise import view
-from nlp.phrases import is_gap
+from nlp.phrases import anchors, is_gap
 
 States = Callable[..., dict[str, str]]
 
@@ -42,7 +43,7 @@ def finder(shared_reader: Reader) -> Finder:
     ],
 )
 def test_find_words_are_folded(finder: Finder, written: str, words: list[str]) -> None:
-    assert finder.tokens(view(written)).words == words
+    assert finder.folder.tokens(view(written)).words == words
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_find_words_that_only_look_alike_name_no_finding(states_of: States, text
 
 
 def test_find_no_word_of_the_block_list_is_mended(finder: Finder, lexicon: Lexicon) -> None:
-    mended = [word for word in lexicon.never_fuzzy if finder.tokens(word).scores]
+    mended = [word for word in lexicon.never_fuzzy if finder.folder.tokens(word).scores]
     assert mended == []
 
 
@@ -115,7 +116,7 @@ def test_find_every_phrase_of_the_lexicon_is_found_where_it_is_written(
     for entry in (*lexicon.terms, *lexicon.cues, *lexicon.contexts, *lexicon.covid):
         for phrase in entry.phrases:
             words = [slot.split("|")[0] for slot in phrase if not is_gap(slot)]
-            tokens = finder.tokens(" ".join(words).replace("questionmark", "?"))
+            tokens = finder.folder.tokens(" ".join(words).replace("questionmark", "?"))
             matches = itertools.chain.from_iterable(finder.find(tokens, covid=True))
             if (entry, 0, len(tokens.words)) not in {(f.entry, f.start, f.end) for f in matches}:
                 dead.append(" ".join(words))
@@ -159,7 +160,7 @@ def test_find_every_way_to_write_a_finding_wakes_the_reader(finder: Finder, lexi
         if term.kind == "report"
         for phrase in term.phrases
         for words in itertools.product(*(slot.split("|")[:2] for slot in phrase if not is_gap(slot)))
-        if finder.finding_anchors.isdisjoint(finder.tokens(" ".join(words)).words)
+        if finder.folder.finding_anchors.isdisjoint(finder.folder.tokens(" ".join(words)).words)
     ]
     assert asleep == []
 
@@ -169,7 +170,7 @@ def test_find_every_way_to_write_a_finding_wakes_the_reader(finder: Finder, lexi
 
 @given(text=st.text(max_size=60))
 def test_find_tokens_lie_in_order_inside_the_text(finder: Finder, text: str) -> None:
-    tokens = finder.tokens(view(text))
+    tokens = finder.folder.tokens(view(text))
     assert len(tokens.words) == len(tokens.starts) == len(tokens.ends)
     assert all(0 <= start < end <= len(text) for start, end in zip(tokens.starts, tokens.ends, strict=True))
     assert list(tokens.starts) == sorted(tokens.starts)
@@ -179,7 +180,7 @@ def test_find_words_it_does_not_know_leave_no_trace_in_the_vocabulary(
     finder: Finder, lexicon: Lexicon
 ) -> None:
     before = set(finder.vocab.strings)
-    finder.find(finder.tokens("Quokkas jumped over 47 wombats on 3.14.15 äöü"), covid=True)
+    finder.find(finder.folder.tokens("Quokkas jumped over 47 wombats on 3.14.15 äöü"), covid=True)
     assert set(finder.vocab.strings) - before <= {*lexicon.words, UNKNOWN, "#"}
 
 

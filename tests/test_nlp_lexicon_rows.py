@@ -91,3 +91,10 @@ def test_lexicon_an_exclusion_a_cue_and_a_heading_are_one_row_each(grown: Grown)
     assert found(reader, "GOSSIP: consolidation.\nFINDINGS: GGO.") == [
         ("ground_glass_opacity", "present", "GGO")
     ]
+
+
+def test_lexicon_of_two_rows_with_the_same_words_the_first_is_named(grown: Grown) -> None:
+    rows = [f"consolidation,{term},report,no,,yes," for term in ("wool ball", "wool ball|globe", "yarn")]
+    for order in (rows, [*rows[2:], *rows[:2]], rows[1::-1]):
+        (mention,) = grown({"terms.csv": order}).read_text("A wool ball is seen.").mentions
+        assert mention.term == next(row for row in order if "ball" in row).split(",")[1]
