@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from nlp.command import run_command
 from nlp.errors import TrainingError
 from train.progress import SILENT, Log
-from train.run_folder import OUT_OF_FOLD
 
 if TYPE_CHECKING:  # these load numpy, OpenCV and scikit-learn: --help must not wait for them
     from train.audit_data import Cell, Shared
@@ -170,6 +169,7 @@ def _contradictions(
 
 def _suspects(records: Records, run: Path | None, skipped: list[str]) -> tuple[Suspect, ...] | None:
     from train.label_errors import label_errors
+    from train.run_folder import OUT_OF_FOLD
 
     if run is None:
         skipped.append(
