@@ -14,14 +14,16 @@ from nlp.schema import COVID
 from train.attention import METHODS, Attention, attend, with_mirror_images
 from train.augment import plain
 from train.config_file import read_config
+from train.dicom_window import LUNG, Window
 from train.explain_settings import OCCLUSION, Settings
 from train.image_forms import FloatArray, read_grey
-from train.image_paths import Ready, prepared, unlabelled
+from train.image_paths import Chosen, unlabelled
 from train.lungs import Box
 from train.map_places import on_image
 from train.occlusion import occlude
 from train.predictions import predict_records
 from train.predictor import Predictor
+from train.ready import Ready, prepared
 from train.run_folder import CONFIG
 
 
@@ -71,9 +73,10 @@ class Explainer:
         device: str = "auto",
         batch_size: int = 16,
         flips: bool | None = None,
+        window: Window = LUNG,
     ) -> None:
         self.name = run.resolve().name
-        self.network = Predictor(run, device=device, batch_size=batch_size, flips=flips)
+        self.network = Predictor(run, device=device, batch_size=batch_size, flips=flips, window=window)
         learnt = self.network.model.finding_keys
         flag_only = read_config(run / CONFIG, {}).mode == "baseline"
         self.outputs = (COVID,) if flag_only else (COVID, *learnt)
@@ -81,10 +84,10 @@ class Explainer:
 
     def explain(self, paths: Sequence[Path]) -> Iterator[tuple[FloatArray, Explained] | Unreadable]:
         """The picture, (height, width) in [0, 1], and its maps, for each path in order."""
-        size = self.network.batch_size
+        size, settings = self.network.batch_size, self.network.model.image_settings
         for start in range(0, len(paths), size):
             part = paths[start : start + size]
-            found = prepared(part, self.network.model.image_settings)
+            found = list(prepared([Chosen(path) for path in part], settings, window=self.network.window))
             rows = [row for row, each in enumerate(found) if each.pixels is not None]
             made = dict(zip(rows, self._explained(part, found, rows), strict=True)) if rows else {}
             for row, path in enumerate(part):
@@ -97,10 +100,10 @@ class Explainer:
         attention = self._attention(torch.from_numpy(pixels))
         logits, maps = attention.logits.cpu().numpy(), attention.maps.cpu().numpy()
         count, chosen = len(self.outputs), [paths[row] for row in rows]
-        known = unlabelled(chosen, self.network.model.finding_keys)
+        known = unlabelled([Chosen(path) for path in chosen], self.network.model.finding_keys)
         probabilities = predict_records(known, logits, self.network.thresholds).probabilities
         for place, (row, path) in enumerate(zip(rows, chosen, strict=True)):
-            picture = read_grey(path)
+            picture = read_grey(path, window=self.network.window)
             height, width = picture.shape
             each = found[row]
             yield (

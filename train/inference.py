@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from train.augment import plain
 from train.devices import autocast
+from train.network import LesionAttentionNetwork
 from train.records import FloatArray
 
 BATCH = 64
@@ -46,6 +47,24 @@ def predict_logits(
     finally:
         model.train(training)
     return found
+
+
+def predict_with_features(
+    model: LesionAttentionNetwork, pixels: Tensor, *, device: torch.device, flips: bool, size: int
+) -> tuple[FloatArray, FloatArray]:
+    """Logits as ``predict_logits`` gives them, and the pooled features (n, P) of the images themselves, in one pass.
+
+    Args:
+        model: in evaluation mode, on ``device``.
+        pixels: (n, 1, S, S) uint8, one batch.
+    """
+    with torch.inference_mode():
+        images = plain(pixels.to(device), size=size).contiguous(memory_format=torch.channels_last)
+        pooled = model.pool(model.forward_features(images))
+        logits = model.forward_pooled(pooled)
+        if flips:
+            logits = (logits + model(images.flip(-1))) / 2
+        return logits.float().cpu().numpy(), pooled.float().cpu().numpy()
 
 
 def _logits(model: nn.Module, pixels: Tensor, size: int, *, flips: bool) -> Tensor:

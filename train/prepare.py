@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nlp.errors import TrainingError
-from train.image_forms import FloatArray, read_grey
+from train.dicom_window import LUNG, Window
+from train.image_forms import read_picture
 from train.intensity import NORMALISATIONS, normalise
 from train.lungs import find_lungs, hull_mask
 
 Crop = Literal["none", "lungs", "lungs_only"]
 CROPS: tuple[str, ...] = get_args(Crop)
 ByteArray = NDArray[np.uint8]
+FloatArray = NDArray[np.float32]
+SMALLEST_SIDE = 96
+"""Pixels: below, a septum or a faint opacity cannot be seen."""
 
 
 @dataclass(frozen=True)
@@ -32,31 +36,36 @@ class Prepared:
         pixels: ``(size, size)`` uint8.
         box: top, left, bottom, right of the part taken, in pixels of the file.
         whole: no lungs were found, and the slice was taken without its plain margins.
+        notes: what makes the file out of the ordinary.
     """
 
     pixels: ByteArray
     box: tuple[int, int, int, int]
     whole: bool
+    notes: tuple[str, ...] = ()
 
 
-def prepare_image(path: Path, *, size: int, crop: str, how: str) -> Prepared:
-    """One image as a network takes it.
+def prepare_image(path: Path, *, size: int, crop: str, how: str, window: Window = LUNG) -> Prepared:
+    """One image as a network takes it; ``window`` is for DICOM.
 
     Raises:
         ImageError: the image cannot be read.
         TrainingError: no such ``crop`` or normalisation ``how``.
     """
     check_settings(crop=crop, how=how)
-    image = read_grey(path)
+    picture = read_picture(path, window=window)
+    image, notes = picture.grey, picture.notes
+    if min(image.shape) < SMALLEST_SIDE:
+        notes = (*notes, f"only {image.shape[1]} × {image.shape[0]} pixels")
     if crop == "none":
         height, width = image.shape
-        return Prepared(_bytes(normalise(image, how), size), (0, 0, height, width), whole=False)
+        return Prepared(_bytes(normalise(image, how), size), (0, 0, height, width), False, notes)
     found = find_lungs(image)
     top, left, bottom, right = found.box
     part = normalise(image[top:bottom, left:right], how)
     if crop == "lungs_only":
         part = np.where(hull_mask(found), part, np.float32(0))
-    return Prepared(_bytes(part, size), found.box, found.whole)
+    return Prepared(_bytes(part, size), found.box, found.whole, notes)
 
 
 def check_settings(*, crop: str, how: str) -> None:

@@ -63,7 +63,7 @@ def run(
     """
     from train.backbones import create_backbone
     from train.distributed import Ranks
-    from train.image_paths import WHOLE_SLICE
+    from train.ready import WHOLE_SLICE
     from train.report import write_report
     from train.results import write_results
     from train.stages import read_data, train_all
