@@ -67,17 +67,12 @@ def members(archive: Path) -> Iterator[tuple[Path, str]]:
     _check_whole(archive, found)
     for number, member in sorted(enumerate(found, 1), key=lambda each: each[1].filename):
         name = PurePosixPath(member.filename)
-        if member.is_dir() or any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts):
+        if member.is_dir():
             continue
         if name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in member.filename:
             yield archive / f"member-{number}", "its name leads out of the archive"
-        else:
+        elif not any(part.startswith((".", "__MACOSX")) for part in name.parts):
             yield archive / name, _problem(member)
-
-
-def is_inside(path: Path) -> bool:
-    """Whether a path goes on inside a file."""
-    return _archive_above(path) is not None
 
 
 def _problem(member: ZipInfo) -> str:

@@ -84,7 +84,8 @@ def predict(
     chosen = chosen_images(paths, log, key=key_of(patient_key))
     found = _write(networks, chosen, out, log)
     if heatmaps is not None:
-        explain(folders[0], paths, heatmaps, device=device, flips=flips, window=window, log=log)
+        images = [each.path for each in chosen if not each.problem]
+        explain(folders[0], images, heatmaps, device=device, flips=flips, window=window, log=log)
     return found
 
 
