@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from train.augment import plain
 from train.devices import autocast
 from train.network import LesionAttentionNetwork
-from train.records import FloatArray
+from train.records import FloatArray, IntArray
 
 BATCH = 64
 
@@ -65,6 +66,23 @@ def predict_with_features(
         if flips:
             logits = (logits + model(images.flip(-1))) / 2
         return logits.float().cpu().numpy(), pooled.float().cpu().numpy()
+
+
+def pooled_features(
+    model: LesionAttentionNetwork, pixels: Tensor, rows: IntArray, *, size: int
+) -> FloatArray:
+    """Pooled features (m, P) of some rows of ``pixels``, (n, 1, S, S) uint8, on the model's own device."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    try:
+        parts = [
+            predict_with_features(model, part, device=device, flips=False, size=size)[1]
+            for part in torch.split(pixels[torch.from_numpy(rows)], BATCH)
+        ]
+    finally:
+        model.train(training)
+    return np.concatenate(parts) if parts else np.zeros((0, model.primary.in_features), np.float32)
 
 
 def _logits(model: nn.Module, pixels: Tensor, size: int, *, flips: bool) -> Tensor:

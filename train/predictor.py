@@ -12,7 +12,7 @@ from train.devices import choose_device
 from train.dicom_window import LUNG, Window
 from train.inference import predict_with_features
 from train.model import load_model
-from train.neighbours import Neighbours, read_neighbours
+from train.neighbour_points import Neighbours, read_neighbours
 from train.prepare import ByteArray
 from train.records import FloatArray
 from train.run_folder import CONFIG, METRICS

@@ -63,6 +63,7 @@ def run(
     """
     from train.backbones import create_backbone
     from train.distributed import Ranks
+    from train.neighbours import keep_neighbours
     from train.ready import WHOLE_SLICE
     from train.report import write_report
     from train.results import write_results
@@ -92,6 +93,7 @@ def run(
     metrics = write_results(
         out, config, records, fitted, logits, folds, warnings=warnings, bootstraps=bootstraps
     )
+    keep_neighbours(out, fitted.model, loaded.pixels, records)
     write_report(out, records)
     forget_states(out)
     return RunResult(out, metrics)
