@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from train.dicom_window import LUNG, Window
 from train.image_paths import Chosen, unlabelled
 from train.network import ImageSettings
 from train.operating_point import OperatingPoint, Thresholds
@@ -24,26 +22,15 @@ class Ensemble:
     thresholds on that scale; a finding's logit is the mean of theirs.
     """
 
-    def __init__(
-        self,
-        runs: Sequence[Path],
-        *,
-        device: str = "auto",
-        batch_size: int | None = None,
-        flips: bool | None = None,
-        window: Window = LUNG,
-    ) -> None:
-        self.members = [
-            Predictor(run, device=device, batch_size=batch_size, flips=flips, window=window) for run in runs
-        ]
-        self.finding_keys = self.members[0].model.finding_keys
-        self.thresholds = _mean([each.thresholds for each in self.members])
-        self._window = window
+    def __init__(self, members: Sequence[Predictor]) -> None:
+        self.members = members
+        self.finding_keys = members[0].model.finding_keys
+        self.thresholds = _mean([each.thresholds for each in members])
 
     def predict(self, chosen: Sequence[Chosen]) -> Iterator[tuple[Predictions, list[str]]]:
         """Rows in order, some at a time, and what is wrong with those among them that cannot be read."""
         settings = list(dict.fromkeys(each.model.image_settings for each in self.members))
-        streams = [prepared(chosen, each, window=self._window) for each in settings]
+        streams = [prepared(chosen, each, window=self.members[0].window) for each in settings]
         size = min(each.batch_size for each in self.members)
         for start in range(0, len(chosen), size):
             part = chosen[start : start + size]

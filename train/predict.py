@@ -74,15 +74,18 @@ def predict(
     from train.image_paths import chosen_images
     from train.patient_key import patient_key as key_of
     from train.prediction_lines import line_writer
+    from train.predictor import Predictor
 
     folders = [runs] if isinstance(runs, Path) else list(runs)
     line_writer(out)
     _check_targets(folders, paths, out)
     if heatmaps is not None:
         check_folder(heatmaps)
-    networks = Ensemble(folders, device=device, batch_size=batch_size, flips=flips, window=window)
+    networks = Ensemble(
+        [Predictor(run, device=device, batch_size=batch_size, flips=flips, window=window) for run in folders]
+    )
     chosen = chosen_images(paths, log, key=key_of(patient_key))
-    found = _write(networks, chosen, out, log)
+    found = write_rows(networks, chosen, out, log)
     if heatmaps is not None:
         images = [each.path for each in chosen if not each.problem]
         explain(folders[0], images, heatmaps, device=device, flips=flips, window=window, log=log)
@@ -122,7 +125,13 @@ def _command(options: argparse.Namespace) -> None:
     print(DISCLAIMER)
 
 
-def _write(networks: Ensemble, chosen: Sequence[Chosen], out: Path, log: Log) -> Predicted:
+def write_rows(networks: Ensemble, chosen: Sequence[Chosen], out: Path, log: Log = SILENT) -> Predicted:
+    """Write the rows of all images, some at a time; the file takes its place at the very end.
+
+    Raises:
+        ImageError: none can be read.
+        OutputError: the table cannot be written.
+    """
     from train.image_forms import unreadable
     from train.prediction_lines import line_writer
 

@@ -48,3 +48,8 @@ def _value(name: str, cell: str) -> str | float | int | None:
     if name.endswith(("_logit", "_probability")):
         return float(cell) if cell else None
     return cell
+
+
+def header_and_rows(predictions: Predictions) -> tuple[list[str], list[list[str]]]:
+    """The columns, and the cells of each row."""
+    return list(columns(predictions.finding_keys)), list(rows(predictions))

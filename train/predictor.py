@@ -10,7 +10,7 @@ import torch
 from train.config_file import read_config
 from train.devices import choose_device
 from train.dicom_window import LUNG, Window
-from train.inference import predict_with_features
+from train.inference import pooled_features, predict_with_features
 from train.model import load_model
 from train.neighbour_points import Neighbours, read_neighbours
 from train.prepare import ByteArray
@@ -53,3 +53,11 @@ class Predictor:
         )
         warnings = self.neighbours.warnings(features) if self.neighbours else [""] * len(pixels)
         return logits, warnings
+
+    def similar(self, pixels: ByteArray, count: int) -> list[str]:
+        """The training images most like an image that is ready, nearest first; none where the run keeps none."""
+        if self.neighbours is None:
+            return []
+        image = torch.from_numpy(pixels[np.newaxis, np.newaxis])
+        size = self.model.image_settings.size
+        return self.neighbours.nearest(pooled_features(self.model, image, np.arange(1), size=size), count)[0]
