@@ -46,5 +46,5 @@ def add_upload(store: Store, images: Path, picture: bytes, *, now: float | None 
         changes = write_records(connection, table, {name: name}, store.findings, now=moment, from_table=False)
         refresh(connection, set(changes.new))
         count_records(connection)
-        log(connection, ACTOR, "upload", now=moment, new=len(changes.new))
+        log(connection, ACTOR, "upload", now=moment, new={"new": len(changes.new)})
     return bool(changes.new)

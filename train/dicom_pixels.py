@@ -55,7 +55,8 @@ def _check(dataset: Any, frame: int | None, frames: int) -> None:
 
 def _pixels(dataset: Any, frame: int) -> Values:
     """(height, width) as stored, or (height, width, 3) in RGB."""
-    from pydicom.pixels import apply_color_lut, pixel_array
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
 
     syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
     try:

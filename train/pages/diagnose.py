@@ -49,11 +49,11 @@ def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) ->
     )
     if not files:
         st.caption("Nothing that is dropped here is kept, unless you give it yourself.")
-        return
     try:
-        network = _network(chosen, (chosen / METRICS).stat().st_mtime_ns)
-        with _on_disk(files) as folder:
-            _answer(network, folder, (str(chosen), *(file.file_id for file in files)), images, keep)
+        network = _network(chosen, (chosen / METRICS).stat().st_mtime_ns)  # before anything is dropped
+        if files:
+            with _on_disk(files) as folder:
+                _answer(network, folder, (str(chosen), *(file.file_id for file in files)), images, keep)
     except ToolkitError as error:
         st.error(str(error))
 
