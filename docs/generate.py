@@ -23,6 +23,7 @@ from docs.training_tables import (
     bootstrap_table,
     data_path_table,
     epoch_table,
+    ordinary_table,
     published_table,
     recipes_table,
     settings_table,
@@ -42,6 +43,7 @@ PAGES = (
     "docs/contract.md",
     "docs/explain.md",
     "docs/lexicon.md",
+    "docs/predict.md",
     "docs/quality.md",
     "docs/training.md",
 )
@@ -166,6 +168,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "table2": lambda: table2_table(ROOT),
     "data_path": lambda: data_path_table(ROOT),
     "epoch": lambda: epoch_table(ROOT),
+    "ordinary": lambda: ordinary_table(ROOT),
     "bootstrap": lambda: bootstrap_table(ROOT),
     "attention": lambda: attention_table(ROOT),
 }

@@ -130,21 +130,22 @@ def _one(reading: Reading, images: Path | None) -> None:
         st.warning(
             f"Out of the ordinary: {reading.warning}. Do not believe the numbers.", icon=":material/warning:"
         )
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
-        st.table(
-            [_row(each) for each in reading.outputs],
-        )
+        st.table([_row(each) for each in reading.outputs], hide_index=True)
         st.caption(
-            "Called: at or above the run's operating point, chosen on val. Of test images with about this probability, "
-            "so many were positive (95 % interval, n): a wide interval means that nobody knows."
+            "Called from the run's operating point, which was chosen on val. Observed: of test images with about this "
+            "probability, so many were positive, with the 95 % interval; a wide one means that nobody knows."
         )
     with right:
         opaque = st.slider("Opacity of the maps", 0, 100, 60, 5, format="%d %%") / 100
         columns = st.columns(3)
         for place, each in enumerate(reading.outputs):
+            empty = "" if (reading.maps[place] > 0).any() else " (empty map)"
             columns[place % 3].image(
-                reading.overlay(place, opaque), caption=f"{each.name} {each.probability:.2f}", width="stretch"
+                reading.overlay(place, opaque),
+                caption=f"{each.name} {each.probability:.2f}{empty}",
+                width="stretch",
             )
     _similar(reading.similar, images)
 
@@ -154,10 +155,11 @@ def _row(output: Output) -> dict[str, str]:
     return {
         "output": output.name,
         "probability": f"{output.probability:.2f}",
-        "called": f"{'yes' if output.called else 'no'} (from {output.threshold:.2f})",
+        "called": "yes" if output.called else "no",
+        "from": f"{output.threshold:.2f}",
         "observed": "not measured"
         if found is None
-        else f"{found.observed:.0%} ({found.low:.0%}–{found.high:.0%}, n = {found.n})",
+        else f"{found.observed:.0%} ({found.low:.0%}–{found.high:.0%}) of {found.n}",
     }
 
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from nlp.schema import COVID
+
 if TYPE_CHECKING:
     from train.diagnosis import Diagnosis
     from train.image_paths import Chosen
 
 _BATCH = "diagnose_batch"
+_END = "_probability"
 
 
 def batch(network: Diagnosis, chosen: Sequence[Chosen], folder: Path, key: tuple[str, ...]) -> int:
@@ -50,19 +53,25 @@ def _predicted(
     for name, each, row in zip(names, chosen, cells[1:], strict=True):
         row[-1] = row[-1].replace(each.path.as_posix(), name)
         row[0] = name
-    shown = [
-        place
-        for place, name in enumerate(cells[0])
-        if name in ("image", "warning") or name.endswith(("_probability", "_prediction"))
-    ]
-    return [{cells[0][place]: _cell(row[place]) for place in shown} for row in cells[1:]], csv_lines(cells)
+    return [_row(cells[0], row) for row in cells[1:]], csv_lines(cells)
 
 
-def _cell(cell: str) -> str | float:
-    try:
-        return round(float(cell), 3)
-    except ValueError:
-        return cell
+def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    """What is shown of a row: the call, the probabilities, the warning."""
+    from train.overlays import output_name
+
+    found = dict(zip(columns, cells, strict=True))
+    called = {"1": "yes", "0": "no"}.get(found[f"{COVID}_prediction"], "")
+    numbers = {
+        output_name(name.removesuffix(_END)): _number(cell)
+        for name, cell in found.items()
+        if name.endswith(_END)
+    }
+    return {"image": found["image"], "called": called, **numbers, "warning": found["warning"]}
+
+
+def _number(cell: str) -> float | None:
+    return round(float(cell), 3) if cell else None
 
 
 def shown_name(chosen: Chosen, folder: Path) -> str:
