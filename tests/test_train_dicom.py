@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def test_dicom_without_a_picture_or_cut_short_is_one_error(tmp_path: Path) -> No
             read_grey(path)
         assert CANARY not in str(caught.value) and "\n" not in str(caught.value)
     (tmp_path / "none.dcm").write_bytes(b"")
-    with pytest.raises(ImageError, match="0 bytes|without a picture"):
+    with pytest.raises(ImageError, match="without a picture"):
         read_grey(tmp_path / "none.dcm")
 
 
@@ -152,9 +153,7 @@ def test_dicom_library_is_silent(
     with caplog.at_level(logging.DEBUG):
         for name in ("badVR.dcm", "CT_small.dcm", "meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm"):
             shutil.copy(bundled(name), tmp_path / name)
-            try:
+            with suppress(ImageError):
                 read_picture(tmp_path / name)
-            except ImageError as error:
-                assert "\n" not in str(error)
     said = capfd.readouterr()
     assert not caplog.records and not said.out and not said.err
