@@ -32,7 +32,7 @@ $(TRAIN): $(STAMP)
 	touch $@
 
 $(ALL): $(STAMP)
-	$(PIP) ".[annotate,train,spark,dev]"
+	$(PIP) ".[annotate,train,spark,dicom,dev]"
 	touch $@
 
 # HEADLESS=1, or no terminal: the app is started, asked whether it is well, and ended.

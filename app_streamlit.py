@@ -14,13 +14,14 @@ from importlib.util import find_spec
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from annotate.app_settings import app_store, settings
+from annotate.app_settings import app_store, image_folder, settings
 from annotate.desk_routes import desk_routes
 from annotate.image_routes import image_route
 from annotate.pages import home
 from annotate.pages.common import base_path, favicon, get_store, sign_in
 from annotate.pages.room import room
 from annotate.records_loaded import is_empty
+from annotate.uploads import add_upload
 
 PAGES = (
     ("annotate.pages.annotate", "Annotate", "edit_note", "annotate"),
@@ -43,6 +44,8 @@ def draw() -> None:
         for module, title, icon, path in PAGES
         if find_spec(module)  # a package brings its pages when it is installed
     ]
+    if find_spec("torch"):  # the extra train
+        pages.append(st.Page(_diagnose, title="Diagnose", icon=":material/radiology:", url_path="diagnose"))
     empty = is_empty(get_store())
     start = st.Page(
         home.page if empty else partial(st.switch_page, pages[0]),
@@ -62,6 +65,14 @@ def _drawer(module: str) -> Callable[[], None]:
         import_module(module).page()
 
     return page
+
+
+def _diagnose() -> None:
+    """The page of another package, which knows nothing of the store: it is handed what it may use."""
+    store, chosen = get_store(), settings()
+    images = image_folder(store, chosen.images)
+    keep = partial(add_upload, store, images) if images else None
+    import_module("train.pages.diagnose").page(chosen.runs, images=images, keep=keep)
 
 
 if get_script_run_ctx(suppress_warning=True) is None:

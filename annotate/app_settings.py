@@ -1,6 +1,6 @@
 """Where the app finds its database and images: the words after ``--``, else the environment, else defaults.
 
-``streamlit run app_streamlit.py -- --db URL --images DIR [--user-header NAME]``. Under another server (and in
+``streamlit run app_streamlit.py -- --db URL --images DIR [--runs DIR] [--user-header NAME]``. Under another server (and in
 tests) the environment speaks: ``LESION_LABELS_DB``, ``LESION_LABELS_IMAGES``, ``LESION_LABELS_USER_HEADER``.
 """
 
@@ -25,12 +25,13 @@ class AppSettings:
     """What the app was started with.
 
     ``images`` None: the folder that the database remembers from loading. ``user_header``: the header in which
-    a proxy says who is there; None means that names are typed, or come from OIDC.
+    a proxy says who is there; None means that names are typed, or come from OIDC. ``runs``: where trained runs lie.
     """
 
     url: str
     images: Path | None
     user_header: str | None
+    runs: Path = Path("runs")
 
 
 def settings(
@@ -59,8 +60,15 @@ def settings(
         default=found.get("LESION_LABELS_USER_HEADER") or None,
         help="header in which a trusted proxy names the user, such as X-Forwarded-User",
     )
+    parser.add_argument(
+        "--runs",
+        metavar="DIR",
+        type=Path,
+        default=Path(found.get("LESION_LABELS_RUNS") or "runs"),
+        help="trained runs for the Diagnose page, or one of them (default: runs)",
+    )
     options = parser.parse_args(_own_arguments() if arguments is None else arguments)
-    return AppSettings(options.db, options.images, options.user_header)
+    return AppSettings(options.db, options.images, options.user_header, options.runs)
 
 
 def store_of(url: str) -> Store:

@@ -30,7 +30,11 @@ def images_without_row(folder: Path, taken: Collection[str], findings: Sequence[
     Args:
         taken: files that belong to a record, as paths below the folder.
     """
-    names = sorted(set(_images(folder)) - set(taken))
+    return rows_without_text(sorted(set(_images(folder)) - set(taken)), findings)
+
+
+def rows_without_text(names: Sequence[str], findings: Sequence[str]) -> pd.DataFrame:
+    """A row of the contract for each of these images."""
     blank = pa.array([""] * len(names), pa.string())
     patients = made_up_patients(pa.array(names, pa.string()), blank).to_pylist()
     table = pd.DataFrame(

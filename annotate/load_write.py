@@ -82,7 +82,7 @@ def write_source(
         predictions=_write_predictions(connection, source, findings),
         gone=_gone(connection, set(records.ids.values())),
     )
-    _count_records(connection)
+    count_records(connection)
     log(connection, ACTOR, "load", now=now, new=counts(loaded))
     connection.exec_driver_sql("ANALYZE")  # how the database plans its searches
     return loaded
@@ -109,8 +109,8 @@ def counts(loaded: Loaded) -> dict[str, int]:
     }
 
 
-def _count_records(connection: sa.Connection) -> None:
-    """Counting 100,000 rows at each key press would be slow; only loading adds records."""
+def count_records(connection: sa.Connection) -> None:
+    """Keep the number of records: counting 100,000 at each key press would be slow."""
     number = connection.scalar(sa.select(sa.func.count()).select_from(RECORD))
     connection.execute(META.update().where(META.c.key == "records").values(value=str(number)))
 

@@ -153,9 +153,9 @@ def _out_of_fold(features: Any, classes: Any, patients: Any, strength: float) ->
 
 def _nobody(count: int) -> Any:
     from nlp.lexicon import load_lexicon
-    from train.image_paths import unlabelled
+    from train.image_paths import Chosen, unlabelled
 
-    return unlabelled([Path(str(number)) for number in range(count)], load_lexicon().finding_keys)
+    return unlabelled([Chosen(Path(str(number))) for number in range(count)], load_lexicon().finding_keys)
 
 
 def main() -> int:

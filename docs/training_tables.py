@@ -106,6 +106,18 @@ def epoch_table(root: Path) -> str:
     return _with_versions(table(header, rows), found)
 
 
+def ordinary_table(root: Path) -> str:
+    """How many pictures of each kind get a warning."""
+    found = result_of(root, "out_of_distribution")
+    if found is None:
+        return NOT_MEASURED
+    rows = [
+        (kind, str(each["n"]), f"{each['warned'] / each['n']:.1%}", f"{each['far'] / each['n']:.1%}")
+        for kind, each in found["kinds"].items()
+    ]
+    return _with_versions(table(("pictures", "n", "warned", "by features alone"), rows), found)
+
+
 def bootstrap_table(root: Path) -> str:
     """Seconds of a bootstrap."""
     found = result_of(root, "bootstrap")

@@ -111,8 +111,10 @@ def allowed_distributions(path: Path) -> set[str]:
             return declared("spark")
         case "nlp":
             return declared()
-        case "annotate" | "train" as extra:
-            return declared(extra)
+        case "annotate":
+            return declared("annotate")
+        case "train":  # its pages are shown where the app is installed, DICOM is read where its extra is
+            return declared("train", "dicom", *(["annotate"] if path.parent.name == "pages" else []))
         case "app_streamlit.py":
             return declared("annotate")
         case "benchmarks":
@@ -180,7 +182,7 @@ def test_wheel_holds_code_and_lexicon_and_works(tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    packages = ((package, "*.py") for package in (*CODE, "annotate/pages"))
+    packages = ((package, "*.py") for package in (*CODE, "annotate/pages", "train/pages"))
     texts = (("lexicon", "*.csv"), ("annotate/pages", "*.js"), ("annotate/pages", "*.css"))
     assert (installed / "app_streamlit.py").exists()
     for folder, pattern in (*packages, *texts):

@@ -1,10 +1,9 @@
-"""Named classes: a head, its loss and figures by hand, and the recipe for radiographs from files to heat maps."""
+"""Named classes: a head, its loss and figures by hand; the channels of radiographs."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,30 +11,29 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
 from torch.nn.functional import cross_entropy
 
-import train.explain
-import train.predict
-import train.run
 from nlp.errors import TrainingError
 from tests.train_phantoms import KEYS, phantom_config, phantom_pixels, phantom_records
-from tests.train_radiographs import CLASSES, write_radiographs, write_table
+from tests.train_radiographs import write_radiographs
 from train.augment import Augmentation, augment
 from train.cache import load_images
 from train.channels import as_channels
 from train.class_results import add_classes
-from train.class_scores import class_probabilities, score_classes
-from train.classes import check_classes, class_names, class_targets
+from train.class_scores import score_classes
+from train.classes import check_classes, class_names, class_probabilities, class_targets
 from train.config import check, recipe
 from train.folds import patient_folds
 from train.loop import fit
 from train.loss import class_loss
 from train.model import build_model, load_model, save_model
 from train.records import Records
-from train.segment import segment
-from train.segment_settings import SegmentSettings
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def with_classes(count: int = 36) -> Records:
@@ -203,106 +201,3 @@ def test_config_segmented_and_segmenter_go_together() -> None:
         check(phantom_config(segmenter="runs/lungs"))
     with pytest.raises(TrainingError, match="go together"):
         load_images([Path("none.png")], size=32, crop="segmented")
-
-
-@pytest.fixture(scope="module")
-def cxr_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recipe on drawn radiographs: lungs, then classes; the folder that holds all of it."""
-    folder = tmp_path_factory.mktemp("cxr")
-    images, masks = write_radiographs(folder, 45)
-    table = write_table(folder, 45)
-    tiny = SegmentSettings(
-        encoder="resnet18", weights="none", width=16, size=64, epochs=5, batch_size=6, learning_rate=5e-3
-    )
-    segment(images, masks, folder / "lungs", tiny, device="cpu", bootstraps=100)
-    usual = ("--backbone", "test_resnet", "--weights", "none", "--image-size", "64", "--epochs", "2")
-    code = train.run.main(
-        [
-            *(str(table), "--images", str(images), "--out", str(folder / "run"), "--recipe", "cxr-ai"),
-            *("--segmenter", str(folder / "lungs"), "--batch-size", "9", "--device", "cpu", *usual),
-        ]
-    )
-    assert code == 0
-    return folder
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_cxr_recipe_leaves_classes_boxes_and_a_report(cxr_run: Path) -> None:
-    run = cxr_run / "run"
-    metrics = json.loads((run / "metrics.json").read_text())
-    assert set(metrics["test"]["diagnosis"]["classes"]) == set(CLASSES)
-    assert metrics["test"]["covid19"]["auc"] is not None
-    rows, boxes = read_rows(run / "diagnosis.csv"), read_rows(run / "lungs.csv")
-    assert len(rows) == len(boxes) == len(read_rows(run / "predictions.csv")) == 45
-    for row, box in zip(rows, boxes, strict=True):
-        sure = {name: float(row[f"probability_{name}"]) for name in CLASSES}
-        assert sum(sure.values()) == pytest.approx(1, abs=1e-4)
-        assert row["prediction"] == max(sure, key=lambda name: sure[name])
-        assert float(row["confidence"]) == pytest.approx(max(sure.values()))
-        assert float(row["quality"]) == pytest.approx(float(box["confidence"]), abs=1e-3)
-        assert bool(row["warning"]) != bool(int(box["used"]))
-    assert any(int(box["used"]) for box in boxes)
-    report = (run / "report.html").read_text()
-    assert "What was taken for what" in report and "accuracy" in report
-
-
-def test_cxr_run_predicts_without_the_folder_of_its_segmenter(
-    cxr_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (cxr_run / "lungs").rename(cxr_run / "moved")
-    some = [cxr_run / "images" / f"00000_00{number}.png" for number in range(3)]
-    try:
-        code = train.predict.main([str(cxr_run / "run"), *map(str, some), "-o", str(tmp_path / "p.csv")])
-    finally:
-        (cxr_run / "moved").rename(cxr_run / "lungs")
-    assert code == 0
-    before = {row["image"]: row for row in read_rows(cxr_run / "run" / "diagnosis.csv")}
-    for row in read_rows(tmp_path / "p.diagnosis.csv"):
-        same = before[Path(row["image"]).name]
-        assert row["prediction"] == same["prediction"] and row["split"] == ""
-        assert float(row["confidence"]) == pytest.approx(float(same["confidence"]), abs=1e-4)
-
-
-def test_cxr_maps_of_classes_lie_in_the_box_on_the_full_picture(cxr_run: Path, tmp_path: Path) -> None:
-    boxes = {row["image"]: row for row in read_rows(cxr_run / "run" / "lungs.csv") if row["used"] == "1"}
-    name = min(boxes)
-    code = train.explain.main(
-        [str(cxr_run / "run"), str(cxr_run / "images" / name), "--out", str(tmp_path), "--full-arrays"]
-    )
-    assert code == 0
-    found = np.load(tmp_path / f"{Path(name).stem}.npz")
-    assert list(found["outputs"]) == ["covid19", *(f"diagnosis: {each}" for each in CLASSES)]
-    assert found["probabilities"][1:].sum() == pytest.approx(1, abs=1e-5)
-    with Image.open(cxr_run / "images" / name) as picture:
-        assert found["full"].shape == (4, picture.height, picture.width)
-    top, left, bottom, right = (int(boxes[name][side]) for side in ("top", "left", "bottom", "right"))
-    inside = found["full"][:, top:bottom, left:right].sum()
-    assert inside == pytest.approx(found["full"].sum()) and inside > 0
-    outputs = {row["output"] for row in read_rows(tmp_path / "attention.csv")}
-    assert outputs == set(found["outputs"])
-
-
-def test_cxr_run_refuses_a_missing_segmenter(
-    cxr_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ask: Callable[..., int] = train.run.main
-    table, images = str(cxr_run / "labelled.csv"), str(cxr_run / "images")
-    usual = [
-        table,
-        "--images",
-        images,
-        "--out",
-        str(tmp_path / "run"),
-        "--recipe",
-        "cxr-ai",
-        "--weights",
-        "none",
-    ]
-    assert ask(usual) == 1
-    assert "needs a segmenter" in capsys.readouterr().err
-    assert ask([*usual, "--segmenter", str(tmp_path / "nowhere"), "--backbone", "test_resnet"]) == 1
-    assert "there is no file" in capsys.readouterr().err

@@ -10,15 +10,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.class_scores import class_probabilities
+from train.classes import class_probabilities
+from train.predictions import csv_lines
 from train.records import Records
 
 _FIRST = ("image", "patient_id", "split", "fold", "diagnosis", "prediction", "confidence", "quality")
@@ -64,11 +63,13 @@ def class_rows(found: ClassPredictions) -> Iterator[list[str]]:
 
 def class_table(parts: Sequence[ClassPredictions]) -> bytes:
     """diagnosis.csv of several sets of rows with the same classes."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(class_columns(parts[0].names))
-    writer.writerows(row for part in parts for row in class_rows(part))
-    return text.getvalue().encode()
+    return b"".join(class_lines(part, place == 0) for place, part in enumerate(parts))
+
+
+def class_lines(found: ClassPredictions, first: bool) -> bytes:
+    """Lines of diagnosis.csv, below its header if they are the first."""
+    header = [class_columns(found.names)] if first else []
+    return csv_lines([*header, *class_rows(found)])
 
 
 def _number(value: float) -> str:

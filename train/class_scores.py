@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, logsumexp
+from scipy.special import logsumexp
 from sklearn.metrics import roc_auc_score
 
 from train.bootstrap import RESAMPLES, Resamples, draw, interval, resampled_auc
-from train.classes import UNKNOWN, class_targets
+from train.classes import UNKNOWN, class_probabilities, class_targets
 from train.metrics import Output, merged, score_output
 from train.operating_point import OperatingPoint
 from train.population import Population
@@ -19,12 +19,6 @@ from train.records import Records
 
 Floats = NDArray[np.float64]
 RULE = "the most probable class"
-
-
-def class_probabilities(logits: NDArray[np.floating]) -> Floats:
-    """Softmax of logits (n, K), in float64; NaN stays NaN."""
-    wide: Floats = np.exp(log_softmax(np.asarray(logits, dtype=np.float64), axis=1))
-    return wide
 
 
 def score_classes(

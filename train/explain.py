@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from nlp.command import run_command
 from nlp.errors import InputError, OutputError, TrainingError
+from train.dicom_window import LUNG, Window
 from train.explain_settings import METHODS, OCCLUSION, Settings
 from train.progress import SILENT, Log
 from train.summary import DISCLAIMER
@@ -36,6 +37,7 @@ def explain(
     device: str = "auto",
     batch_size: int = 16,
     flips: bool | None = None,
+    window: Window = LUNG,
     log: Log = SILENT,
 ) -> tuple[list[ImageRows], list[str]]:
     """Write overlays, arrays and attention.csv into a folder.
@@ -49,6 +51,7 @@ def explain(
         boxes: CSV file of boxes around lesions (``train.lesion_marks``).
         full_arrays: maps at the size of the images too, in the .npz files.
         flips: the mean of each image and its mirror image; None: as the run did.
+        window: of CT slices in DICOM, in Hounsfield units.
 
     Returns:
         What was measured in each image that could be read, and what is wrong with the others.
@@ -70,17 +73,19 @@ def explain(
     _check_masks(masks)
     settings = settings or Settings()
     networks = [
-        Explainer(each, settings, device=device, batch_size=batch_size, flips=flips)
+        Explainer(each, settings, device=device, batch_size=batch_size, flips=flips, window=window)
         for each in ([run] if compare is None else [run, compare])
     ]
     keys = networks[0].network.model.finding_keys
     marks = Marks(keys, masks, read_boxes(boxes, keys) if boxes else {})
-    images = chosen_images(paths, log)
+    chosen = chosen_images(paths, log)
+    images = [each.path for each in chosen if not each.problem]
     measured, problems = write_explained(
         networks, images, marks, out, settings, full_arrays=full_arrays, log=log
     )
+    problems = [*(each.problem for each in chosen if each.problem), *problems]
     if not measured:
-        raise unreadable(problems, len(images))
+        raise unreadable(problems, len(chosen))
     return measured, problems
 
 

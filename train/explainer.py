@@ -13,18 +13,19 @@ import torch
 from nlp.schema import COVID
 from train.attention import METHODS, Attention, attend, with_mirror_images
 from train.augment import plain
-from train.class_scores import class_probabilities
-from train.classes import DIAGNOSIS
+from train.classes import class_output, class_probabilities
 from train.config_file import read_config
+from train.dicom_window import LUNG, Window
 from train.explain_settings import OCCLUSION, Settings
 from train.image_forms import FloatArray, read_grey
-from train.image_paths import Ready, unlabelled
+from train.image_paths import Chosen, unlabelled
 from train.lung_parts import BoolArray
 from train.lungs import Box
 from train.map_places import on_image
 from train.occlusion import occlude
 from train.predictions import predict_records
 from train.predictor import Predictor
+from train.ready import Ready
 from train.run_folder import CONFIG
 
 
@@ -76,14 +77,15 @@ class Explainer:
         device: str = "auto",
         batch_size: int = 16,
         flips: bool | None = None,
+        window: Window = LUNG,
     ) -> None:
         self.name = run.resolve().name
-        self.network = Predictor(run, device=device, batch_size=batch_size, flips=flips)
+        self.network = Predictor(run, device=device, batch_size=batch_size, flips=flips, window=window)
         model = self.network.model
         flag_only = read_config(run / CONFIG, {}).mode == "baseline"
         learnt = () if flag_only else model.finding_keys
         classes = range(len(model.class_names))
-        self.outputs = (COVID, *learnt, *(f"{DIAGNOSIS}: {name}" for name in model.class_names))
+        self.outputs = (COVID, *learnt, *map(class_output, model.class_names))
         self._columns = [*range(1 + len(learnt)), *(model.flags + place for place in classes)]
         self._look = self._way(settings)
 
@@ -92,7 +94,7 @@ class Explainer:
         size = self.network.batch_size
         for start in range(0, len(paths), size):
             part = paths[start : start + size]
-            found = self.network.prepared(part)
+            found = list(self.network.prepared([Chosen(path) for path in part]))
             rows = [row for row, each in enumerate(found) if each.pixels is not None]
             made = dict(zip(rows, self._explained(part, found, rows), strict=True)) if rows else {}
             for row, path in enumerate(part):
@@ -105,12 +107,12 @@ class Explainer:
         attention = self._attention(torch.from_numpy(pixels))
         logits, maps = attention.logits.cpu().numpy(), attention.maps.cpu().numpy()
         chosen, flags = [paths[row] for row in rows], self.network.model.flags
-        known = unlabelled(chosen, self.network.model.finding_keys)
+        known = unlabelled([Chosen(path) for path in chosen], self.network.model.finding_keys)
         sure = predict_records(known, logits[:, :flags], self.network.thresholds).probabilities
         classes = class_probabilities(logits[:, flags:]) if logits.shape[1] > flags else logits[:, flags:]
         probabilities = np.concatenate([sure, classes], axis=1, dtype=np.float32)
         for place, (row, path) in enumerate(zip(rows, chosen, strict=True)):
-            picture = read_grey(path)
+            picture = read_grey(path, window=self.network.window)
             height, width = picture.shape
             each = found[row]
             yield (

@@ -31,7 +31,7 @@ def start_heads(
     mode ``baseline``.
 
     Args:
-        pixels: (n, 1, S, S) uint8, one per record.
+        pixels: (n, C, S, S) uint8, one per record.
         rows: numbers of the training records.
     """
     features = pooled_views(config, model, pixels, rows, views=config.head_start)

@@ -1,65 +1,61 @@
-"""Images that stand in no table: found below folders, read as far as they can be."""
+"""Images that stand in no table: found below folders and inside archives, read as far as they can be."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nlp.errors import ImageError
 from nlp.image_names import IMAGE_SUFFIXES
-from train.lungs import Box
-from train.network import ImageSettings
-from train.prepare import SEGMENTED, ByteArray, prepare_image
+from train.archives import ARCHIVE, members, opened
+from train.dicom import frame_path, is_dicom, read_header
+from train.image_forms import DICOM_SUFFIXES
 from train.progress import SILENT, Log
 from train.records import Records
 
-if TYPE_CHECKING:
-    from train.segmenter import Segmenter
-
-WHOLE_SLICE = "no lungs found, whole slice used"
-NOT_SURE = "the lung mask is not sure enough, whole image used"
+_TRIED = (*IMAGE_SUFFIXES, ".svg")
+"""A drawing is named as one that cannot be read, not passed over."""
 
 
-@dataclass(frozen=True, eq=False)
-class Ready:
-    """One image: ``(C, size, size)`` uint8 of the part ``box`` of the file, or None and in ``warning`` why it cannot be read.
+@dataclass(frozen=True)
+class Chosen:
+    """An image that was asked for.
 
-    ``confidence`` is the segmenter's in its lungs; NaN without a segmenter.
+    Attributes:
+        path: of the file; it may go on inside an archive or a DICOM file with several pictures.
+        patient_id: keyed hash of a DICOM file's patient; blank for other files.
+        problem: why it is not read; blank where nothing stands against it.
     """
 
-    pixels: ByteArray | None
-    warning: str
-    box: Box = (0, 0, 0, 0)
-    confidence: float = np.nan
+    path: Path
+    patient_id: str = ""
+    problem: str = ""
 
 
-def whole_warning(crop: str) -> str:
-    """What is said of an image that a crop took whole."""
-    return NOT_SURE if crop == SEGMENTED else WHOLE_SLICE
+def chosen_images(paths: Sequence[Path], log: Log = SILENT, *, key: bytes = b"") -> list[Chosen]:
+    """Every image once, files as they were named, those of a folder or archive in the order of their names.
 
+    The slices of a DICOM series stand together, from one end to the other. Below folders and in archives, hidden files
+    and files that are no images by their suffix or first bytes are passed over; ``log`` is told how many.
 
-def chosen_images(paths: Sequence[Path], log: Log = SILENT) -> list[Path]:
-    """Every image once, files as they were named, those of a folder in the order of their names.
-
-    Below folders, hidden files and files without the suffix of an image are passed over; ``log`` is told how many.
+    Args:
+        key: makes the hashes of DICOM patients (``train.dicom``).
 
     Raises:
         ImageError: there is not a single one.
     """
-    found: dict[Path, Path] = {}
+    found: dict[Path, Chosen] = {}
     passed = 0
     for path in paths:
-        for each in _below(path) if path.is_dir() else [path]:
-            if each == path or each.suffix.lower() in IMAGE_SUFFIXES:
-                found.setdefault(each.resolve(), each)
-            else:
-                passed += 1
+        part = list(_in_archives(_below(path))) if path.is_dir() else list(_in_archives([path]))
+        kept = [each for each in part if each.path == path or each.problem or _is_image(each.path)]
+        passed += len(part) - len(kept)
+        for each in _in_series(kept, key):
+            found.setdefault(each.path.resolve(), each)
     if passed:
         log(f"{passed} files without the suffix of an image are passed over")
     if not found:
@@ -67,38 +63,14 @@ def chosen_images(paths: Sequence[Path], log: Log = SILENT) -> list[Path]:
     return list(found.values())
 
 
-def prepared(
-    paths: Sequence[Path], settings: ImageSettings, segmenter: Segmenter | None = None
-) -> list[Ready]:
-    """All images as the network takes them, by all cores."""
-
-    def attempt(path: Path) -> Ready:
-        try:
-            made = prepare_image(
-                path,
-                size=settings.size,
-                crop=settings.crop,
-                how=settings.normalise,
-                channels=settings.channels,
-                segmenter=segmenter,
-            )
-        except ImageError as error:
-            return Ready(None, str(error))
-        warning = whole_warning(settings.crop) if made.whole else ""
-        return Ready(made.pixels, warning, made.box, made.confidence)
-
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        return list(pool.map(attempt, paths))
-
-
-def unlabelled(paths: Sequence[Path], finding_keys: Sequence[str]) -> Records:
-    """Records of which nothing is known but the image."""
-    count = len(paths)
+def unlabelled(chosen: Sequence[Chosen], finding_keys: Sequence[str]) -> Records:
+    """Records of which nothing is known but the image and, of DICOM files, a made-up name of the patient."""
+    count = len(chosen)
     blank, unknown = ("",) * count, np.full((count, len(finding_keys)), np.nan, dtype=np.float32)
     return Records(
-        images=tuple(path.as_posix() for path in paths),
-        paths=tuple(paths),
-        patient_ids=blank,
+        images=tuple(each.path.as_posix() for each in chosen),
+        paths=tuple(each.path for each in chosen),
+        patient_ids=tuple(each.patient_id for each in chosen),
         sources=blank,
         diagnoses=blank,
         splits=blank,
@@ -114,3 +86,50 @@ def _below(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _in_archives(paths: Iterable[Path]) -> Iterator[Chosen]:
+    for path in paths:
+        if path.suffix.lower() != ARCHIVE or not path.is_file():
+            yield Chosen(path)
+            continue
+        try:
+            yield from (
+                Chosen(each, problem=problem and f"{each}: {problem}") for each, problem in members(path)
+            )
+        except ImageError as error:
+            yield Chosen(path, problem=str(error))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in _TRIED or _calls_itself_dicom(path)
+
+
+def _calls_itself_dicom(path: Path) -> bool:
+    """By its first bytes: files of a scanner seldom have a suffix."""
+    try:
+        with opened(path) as file:
+            return is_dicom(file.read(132))
+    except Exception:  # the reader says what is wrong with it
+        return False
+
+
+def _in_series(chosen: Sequence[Chosen], key: bytes) -> Iterator[Chosen]:
+    """The same with DICOM files taken apart; a series stands where its first slice stood."""
+    series: dict[object, list[tuple[float, Chosen]]] = {}
+    for place, each in enumerate(chosen):
+        if each.problem or not (each.path.suffix.lower() in DICOM_SUFFIXES or _calls_itself_dicom(each.path)):
+            series[place] = [(0.0, each)]
+            continue
+        try:
+            with opened(each.path) as file:
+                header = read_header(file, key)
+        except Exception:  # the reader says what is wrong with it
+            series[place] = [(0.0, each)]
+            continue
+        named = replace(each, patient_id=header.patient_id)
+        frames = [replace(named, path=frame_path(each.path, frame)) for frame in range(header.frames)]
+        slices = frames if header.frames > 1 else [named]
+        series.setdefault(header.series or place, []).extend((header.place, one) for one in slices)
+    for members_of in series.values():
+        yield from (each for _, each in sorted(members_of, key=lambda one: one[0]))

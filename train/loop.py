@@ -70,7 +70,7 @@ def fit(
     """Train a network and give back the best one by val.
 
     Args:
-        pixels: (n, 1, S, S) uint8, one per record.
+        pixels: (n, C, S, S) uint8, one per record.
         train_rows: numbers of the records learnt from.
         val_rows: numbers of the records that choose the epoch.
         folder: of the states of an unfinished training; None saves none.

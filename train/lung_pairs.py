@@ -61,10 +61,12 @@ def read_pairs(images: Path, masks: Path, *, size: int, patients: Path | None = 
         ImageError: pictures without a mask, masks of another shape, or files that cannot be read; all at once.
         InputError, ContractError: the table of patients cannot be read, or lacks a picture.
     """
-    paths = chosen_images([images])
-    of_stem = {path.stem: path for path in chosen_images([masks])}
+    chosen, drawn = chosen_images([images]), chosen_images([masks])
+    paths, mask_paths = ([each.path for each in part if not each.problem] for part in (chosen, drawn))
+    of_stem = {path.stem: path for path in mask_paths}
     known = _read_patients(patients) if patients else None
-    problems = [f"{path}: no mask {path.stem}.png in {masks}" for path in paths if path.stem not in of_stem]
+    problems = [each.problem for each in (*chosen, *drawn) if each.problem]
+    problems += [f"{path}: no mask {path.stem}.png in {masks}" for path in paths if path.stem not in of_stem]
     pairs = []
     for path in paths:
         try:
@@ -73,9 +75,9 @@ def read_pairs(images: Path, masks: Path, *, size: int, patients: Path | None = 
         except ImageError as error:
             problems.append(str(error))
     if problems:
-        raise ImageError(listed(f"{len(problems)} of {len(paths)} pictures cannot be used:", problems))
-    pixels, drawn = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*pairs, strict=True))
-    return LungPairs(tuple(paths), pixels, drawn, _patients(paths, known, patients))
+        raise ImageError(listed(f"{len(problems)} of {len(chosen)} pictures cannot be used:", problems))
+    pixels, lungs = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*pairs, strict=True))
+    return LungPairs(tuple(paths), pixels, lungs, _patients(paths, known, patients))
 
 
 def divide(patients: Sequence[str], share: float, *, seed: int) -> tuple[IntArray, IntArray, IntArray]:

@@ -24,7 +24,7 @@ from train.lung_parts import BoolArray
 from train.map_places import scaled
 
 COLOURS = "inferno"
-_OPAQUE = 0.62  # of the colour where the map is strongest; the slice must be seen through it
+OPAQUE = 0.62  # of the colour where the map is strongest; the slice must be seen through it
 _LEAST_SIDE = 320  # pixels of a panel's width, so that its title can be read; smaller pictures are enlarged
 _TITLE, _GAP, _BAR, _FOOT = 26, 8, 78, 24  # pixels around panels
 
@@ -79,6 +79,23 @@ def overlay(
     return figure
 
 
+def coloured(picture: FloatArray, attention: FloatArray | None, *, opaque: float = OPAQUE) -> FloatArray:
+    """(height, width, 3) in [0, 1]: the stronger the map, the less is seen of the picture.
+
+    Args:
+        attention: (height, width), or None.
+        opaque: part of the colour where the map is strongest, 0 to 1.
+    """
+    grey = np.repeat(picture[:, :, np.newaxis], 3, axis=2)
+    if attention is None:
+        return grey
+    share = scaled(attention).clip(0, 1)
+    colours = mpl.colormaps[COLOURS](share)[:, :, :3]
+    weight = opaque * share[:, :, np.newaxis]
+    blended: FloatArray = (grey * (1 - weight) + colours * weight).astype(np.float32)
+    return blended
+
+
 def _size(picture: FloatArray, widest: int | None) -> tuple[int, int]:
     """Width and height of a panel in pixels."""
     height, width = picture.shape
@@ -91,7 +108,7 @@ def _size(picture: FloatArray, widest: int | None) -> tuple[int, int]:
 def _draw(axes: Axes, picture: FloatArray, panel: Panel, line: float) -> None:
     height, width = picture.shape
     place = (0, width, height, 0)  # so that coordinates are pixels from the left upper corner
-    axes.imshow(_coloured(picture, panel.attention), extent=place, interpolation="antialiased")
+    axes.imshow(coloured(picture, panel.attention), extent=place, interpolation="antialiased")
     for finding, mask in panel.masks.items():
         middles = np.arange(width) + 0.5, np.arange(height) + 0.5
         colour = finding_colour(finding, SOFT)
@@ -103,18 +120,6 @@ def _draw(axes: Axes, picture: FloatArray, panel: Panel, line: float) -> None:
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axes.set_axis_off()
     axes.set_title(panel.title, fontsize=7.5, pad=3, color=FLAG_COLOUR if "COVID-19" in panel.title else INK)
-
-
-def _coloured(picture: FloatArray, attention: FloatArray | None) -> FloatArray:
-    """(height, width, 3) in [0, 1]: the stronger the map, the less is seen of the picture."""
-    grey = np.repeat(picture[:, :, np.newaxis], 3, axis=2)
-    if attention is None:
-        return grey
-    share = scaled(attention).clip(0, 1)
-    colours = mpl.colormaps[COLOURS](share)[:, :, :3]
-    opaque = _OPAQUE * share[:, :, np.newaxis]
-    blended: FloatArray = (grey * (1 - opaque) + colours * opaque).astype(np.float32)
-    return blended
 
 
 def _colour_bar(figure: Figure, whole: tuple[int, int], bottom: int) -> None:

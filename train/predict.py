@@ -1,4 +1,4 @@
-"""What a trained network says of anybody's images: ``python -m train.predict runs/NAME PATH… -o predictions.csv``.
+"""What trained networks say of anybody's images: ``python -m train.predict runs/NAME PATH… -o predictions.csv``.
 
 Images go through what the run's own went through; probabilities and thresholds are those its val chose.
 For research, not for diagnosis.
@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp.command import run_command
-from nlp.errors import OutputError
+from nlp.command import duration, run_command
+from nlp.errors import OutputError, TrainingError
 from nlp.write import replacing
+from train.dicom_window import LUNG, Window
+from train.predict_options import parser
 from train.progress import SILENT, Log
 from train.run_folder import CLASSES, OUT_OF_FOLD, PREDICTIONS
 from train.summary import DISCLAIMER
 
 if TYPE_CHECKING:
-    from train.class_predictions import ClassPredictions
-
-CHUNK = 256
-"""Images in memory at one time."""
+    from train.ensemble import Ensemble
+    from train.image_paths import Chosen
 
 
 @dataclass(frozen=True)
@@ -33,69 +34,63 @@ class Predicted:
 
     images: int
     positive: int
+    warned: int
     problems: tuple[str, ...]
 
 
 def predict(
-    run: Path,
+    runs: Path | Sequence[Path],
     paths: Sequence[Path],
     out: Path,
     *,
     device: str = "auto",
-    batch_size: int = 64,
+    batch_size: int | None = None,
     flips: bool | None = None,
     heatmaps: Path | None = None,
+    window: Window = LUNG,
+    patient_key: Path | None = None,
     log: Log = SILENT,
 ) -> Predicted:
-    """Predict images and write them as predictions.csv, a row each in the order of the paths.
+    """Predict images and write them as predictions.csv or .jsonl, a row each in the order of the paths.
 
     Args:
-        run: folder of a finished run.
-        paths: images, and folders, whose image files at any depth are taken by name.
-        out: the table; an image that cannot be read has blank numbers and its reason in ``warning``. A network with
-            named classes writes their table beside it, ``<out>.diagnosis.csv``.
-        batch_size: images per step of the network; ``CHUNK`` or so many are in memory.
-        flips: the mean of each image and its mirror image; None: as the run did.
-        heatmaps: folder for overlays of what the network looks at, see ``train.explain``; made if needed.
+        runs: folder of a finished run, or of several, whose mean is taken (``train.ensemble``).
+        paths: images, DICOM files, zip archives, and folders, whose image files at any depth are taken by name.
+        out: the table; an image that cannot be read has blank numbers and its reason in ``warning``. Networks with
+            named classes write their table beside it, ``<out>.diagnosis.csv``.
+        batch_size: images per step of the network; None: what suits the device.
+        flips: the mean of each image and its mirror image; None: as each run did.
+        heatmaps: folder for overlays of what the first network looks at, see ``train.explain``; made if needed.
+        window: of CT slices in DICOM, in Hounsfield units.
+        patient_key: see ``train.patient_key``.
 
     Raises:
-        InputError: the run is unfinished, or a file of it cannot be read.
-        CheckpointError: its network is damaged or has other findings.
+        InputError: a run is unfinished, or a file of it cannot be read.
+        CheckpointError: its network is damaged, or has other findings or classes.
         ImageError: no image is there, or none can be read; then nothing is written.
         OutputError: the table cannot be written.
     """
-    from train.class_predictions import class_table
+    from train.ensemble import Ensemble
     from train.explain import check_folder, explain
-    from train.image_forms import unreadable
     from train.image_paths import chosen_images
-    from train.predictions import columns, csv_lines, rows
+    from train.patient_key import patient_key as key_of
+    from train.prediction_lines import line_writer
     from train.predictor import Predictor
 
-    _check_target(run, out)
+    folders = [runs] if isinstance(runs, Path) else list(runs)
+    line_writer(out)
+    _check_targets(folders, paths, out)
     if heatmaps is not None:
         check_folder(heatmaps)
-    network = Predictor(run, device=device, batch_size=batch_size, flips=flips)
-    images = chosen_images(paths, log)
-    problems: list[str] = []
-    classes: list[ClassPredictions] = []
-    positive = 0
-    with replacing([out]) as [file]:
-        file.write(csv_lines([columns(network.model.finding_keys)]))
-        for start, part in _chunks(images, max(CHUNK, batch_size)):
-            found = network.predict(part)
-            file.write(csv_lines(rows(found.predictions)))
-            positive += int((found.predictions.called == 1).sum())
-            problems += found.problems
-            classes += [found.classes] if found.classes else []
-            log.live(f"images predicted: {start + len(part):,} of {len(images):,}")
-        if len(problems) == len(images):
-            raise unreadable(problems, len(images))
-    if classes:
-        with replacing([classes_beside(out)]) as [file]:
-            file.write(class_table(classes))
+    networks = Ensemble(
+        [Predictor(run, device=device, batch_size=batch_size, flips=flips, window=window) for run in folders]
+    )
+    chosen = chosen_images(paths, log, key=key_of(patient_key))
+    found = write_rows(networks, chosen, out, log)
     if heatmaps is not None:
-        explain(run, images, heatmaps, device=device, flips=flips, log=log)
-    return Predicted(len(images), positive, tuple(problems))
+        images = [each.path for each in chosen if not each.problem]
+        explain(folders[0], images, heatmaps, device=device, flips=flips, window=window, log=log)
+    return found
 
 
 def classes_beside(out: Path) -> Path:
@@ -105,53 +100,23 @@ def classes_beside(out: Path) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m train.predict runs/NAME PATH…``."""
-    return run_command(_parser(), _command, arguments)
-
-
-# ---- the command
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.predict",
-        description="Predict images by a trained network. For research, not for diagnosis.",
-    )
-    add = parser.add_argument
-    add("run", type=Path, metavar="runs/NAME", help="folder of a finished run of train.run")
-    add("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders with images at any depth")
-    add(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path(PREDICTIONS),
-        metavar="FILE",
-        help="default: predictions.csv",
-    )
-    add(
-        "--heatmaps",
-        type=Path,
-        metavar="DIR",
-        help="draw what the network looks at, into DIR; more ways: train.explain",
-    )
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:1 … (default: auto)")
-    add("--batch-size", type=_count, default=64, metavar="N", help="images per step (default: 64)")
-    add(
-        "--flips",
-        action=argparse.BooleanOptionalAction,
-        help="the mean of each image and its mirror image (default: as the run did)",
-    )
-    return parser
+    return run_command(parser(), _command, arguments)
 
 
 def _command(options: argparse.Namespace) -> None:
+    centre, width = options.window
+    if width <= 0:
+        raise TrainingError(f"--window {centre:g} {width:g}: the width must be above 0")
     found = predict(
-        options.run,
+        [options.run, *options.ensemble],
         options.paths,
         options.output,
         device=options.device,
         batch_size=options.batch_size,
         flips=options.flips,
         heatmaps=options.heatmaps,
+        window=Window(centre, width),
+        patient_key=options.patient_key,
         log=Log(sys.stderr),
     )
     if found.problems:
@@ -161,27 +126,51 @@ def _command(options: argparse.Namespace) -> None:
         print("\n".join([heading, *found.problems]), file=sys.stderr)
     read = found.images - len(found.problems)
     print(f"{read} images predicted, {found.positive} of them called COVID-19, into {options.output}")
+    if found.warned:
+        print(f"{found.warned} of them are out of the ordinary: see the column warning")
     print(DISCLAIMER)
 
 
-def _count(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return int(text)
+def write_rows(networks: Ensemble, chosen: Sequence[Chosen], out: Path, log: Log = SILENT) -> Predicted:
+    """Write the rows of all images, some at a time; the files take their places at the very end.
+
+    Raises:
+        ImageError: none can be read.
+        OutputError: the table cannot be written.
+    """
+    from train.class_predictions import class_lines
+    from train.image_forms import unreadable
+    from train.prediction_lines import line_writer
+
+    lines = line_writer(out)
+    problems: list[str] = []
+    positive = warned = done = 0
+    began = time.monotonic()
+    with replacing([out, *([classes_beside(out)] if networks.class_names else [])]) as files:
+        for found in networks.predict(chosen):
+            rows, first = found.predictions, done == 0
+            written = [lines(rows, first), *([class_lines(found.classes, first)] if found.classes else [])]
+            for file, content in zip(files, written, strict=True):
+                file.write(content)
+                file.flush()  # whoever looks at the draft sees what is done
+            done += len(rows)
+            positive += int((rows.called == 1).sum())
+            warned += sum(map(bool, rows.warnings)) - len(found.problems)
+            problems += found.problems
+            left = (time.monotonic() - began) / done * (len(chosen) - done)
+            log.live(f"images predicted: {done:,} of {len(chosen):,}, about {duration(left)} left")
+        if len(problems) == len(chosen):
+            raise unreadable(problems, len(chosen))
+    return Predicted(len(chosen), positive, warned, tuple(problems))
 
 
-# ---- the work
-
-
-def _check_target(run: Path, out: Path) -> None:
+def _check_targets(runs: Sequence[Path], paths: Sequence[Path], out: Path) -> None:
     if not out.resolve().parent.is_dir():
         raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
-    if out.resolve() in [(run / name).resolve() for name in (PREDICTIONS, OUT_OF_FOLD)]:
+    if out.resolve() in [(run / name).resolve() for run in runs for name in (PREDICTIONS, OUT_OF_FOLD)]:
         raise OutputError(f"{out} belongs to the run: choose another name with -o")
-
-
-def _chunks(paths: Sequence[Path], size: int) -> Iterator[tuple[int, Sequence[Path]]]:
-    return ((start, paths[start : start + size]) for start in range(0, len(paths), size))
+    if out.resolve() in [path.resolve() for path in paths]:
+        raise OutputError(f"{out} is an input, which is never replaced: choose another name with -o")
 
 
 if __name__ == "__main__":

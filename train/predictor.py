@@ -2,89 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from train.class_predictions import ClassPredictions
 from train.config_file import read_config
 from train.devices import choose_device
-from train.image_forms import FloatArray
-from train.image_paths import Ready, prepared, unlabelled
-from train.inference import predict_logits
+from train.dicom_window import LUNG, Window
+from train.image_paths import Chosen
+from train.inference import pooled_features, predict_with_features
 from train.lung_parts import BoolArray
 from train.lungs import lungs_of
 from train.model import load_model
-from train.predictions import Predictions, predict_records
-from train.prepare import SEGMENTED
+from train.neighbour_points import Neighbours, read_neighbours
+from train.prepare import SEGMENTED, ByteArray
+from train.ready import Ready, prepared
+from train.records import FloatArray
 from train.run_folder import CONFIG, METRICS
 from train.saved_thresholds import read_thresholds
-from train.segmenter import load_segmenter, lung_mask
+from train.sealed import seal_of
+from train.segment_settings import SEGMENTER
 
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """Rows for some images.
-
-    Attributes:
-        classes: None where the network knows no named classes.
-        problems: what is wrong with the images that cannot be read.
-    """
-
-    predictions: Predictions
-    classes: ClassPredictions | None
-    problems: list[str]
+_BATCH_OF_CPU, _BATCH_OF_GPU = 8, 256
+"""A CPU gains nothing from larger batches, and the first rows come sooner."""
 
 
 class Predictor:
-    """The network of a run with everything that decides what it says of an image."""
+    """The network of a run with everything that decides what it says of an image.
 
-    def __init__(self, run: Path, *, device: str, batch_size: int, flips: bool | None) -> None:
+    Attributes:
+        preparation: equal where two runs see the same pixels of every image.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        *,
+        device: str = "auto",
+        batch_size: int | None = None,
+        flips: bool | None = None,
+        window: Window = LUNG,
+    ) -> None:
+        self.run = run
         self.thresholds = read_thresholds(run / METRICS)
         self.device = choose_device(device)
-        self.model = load_model(run).to(self.device)
-        self._segmenter = None
-        if self.model.image_settings.crop == SEGMENTED:
-            self._segmenter = load_segmenter(run)
-        self.batch_size = batch_size
+        self.model = load_model(run).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.neighbours: Neighbours | None = read_neighbours(run)
+        self.batch_size = batch_size or (_BATCH_OF_CPU if self.device.type == "cpu" else _BATCH_OF_GPU)
         self.flips = read_config(run / CONFIG, {}).test_flips if flips is None else flips
+        self.window = window
+        self._segmenter, seal = None, ""
+        if self.model.image_settings.crop == SEGMENTED:
+            from train.segmenter import load_segmenter  # lazily: few runs need it
 
-    def prepared(self, paths: Sequence[Path]) -> list[Ready]:
-        """Images as the network takes them."""
-        return prepared(paths, self.model.image_settings, self._segmenter)
+            self._segmenter, seal = load_segmenter(run), seal_of(run / SEGMENTER).read_text(encoding="ascii")
+        self.preparation = (self.model.image_settings, window, seal)
+
+    def prepared(self, chosen: Sequence[Chosen]) -> Iterator[Ready]:
+        """Images as the network takes them, in order, made ready while the caller works."""
+        settings = self.model.image_settings
+        return prepared(chosen, settings, segmenter=self._segmenter, window=self.window)
 
     def lungs_of(self, picture: FloatArray) -> BoolArray | None:
         """(height, width) true where the run's segmenter, or the search in slices, sees lungs; None where none are."""
         if self._segmenter is None:
             return lungs_of(picture)
+        from train.segmenter import lung_mask
+
         mask = lung_mask(self._segmenter.probability(picture), picture)
         return mask if mask.any() else None
 
-    def predict(self, paths: Sequence[Path]) -> Found:
-        """What the network says of some images."""
-        found = self.prepared(paths)
-        rows = [row for row, each in enumerate(found) if each.pixels is not None]
-        keys, names, flags = self.model.finding_keys, self.model.class_names, self.model.flags
-        logits = np.full((len(paths), flags + len(names)), np.nan, dtype=np.float32)
-        if rows:
-            pixels = np.stack([found[row].pixels for row in rows])  # type: ignore[misc]
-            logits[rows] = predict_logits(
-                self.model,
-                torch.from_numpy(pixels),
-                device=self.device,
-                batch_size=self.batch_size,
-                flips=self.flips,
-                size=self.model.image_settings.size,
-            )
-        warnings, records = [each.warning for each in found], unlabelled(paths, keys)
-        quality = np.array([each.confidence for each in found])
-        return Found(
-            predict_records(records, logits[:, :flags], self.thresholds, warnings=warnings),
-            ClassPredictions(records, names, logits[:, flags:], quality, warnings, ("",) * len(paths))
-            if names
-            else None,
-            [each.warning for each in found if each.pixels is None],
+    def predict(self, pixels: list[ByteArray]) -> tuple[FloatArray, list[str]]:
+        """Logits (n, 1 + F + K) of images that are ready, and what is out of the ordinary about each."""
+        logits, features = predict_with_features(
+            self.model,
+            torch.from_numpy(np.stack(pixels)),
+            device=self.device,
+            flips=self.flips,
+            size=self.model.image_settings.size,
         )
+        warnings = self.neighbours.warnings(features) if self.neighbours else [""] * len(pixels)
+        return logits, warnings
+
+    def similar(self, pixels: ByteArray, count: int) -> list[str]:
+        """The training images most like an image that is ready, nearest first; none where the run keeps none."""
+        if self.neighbours is None:
+            return []
+        image, size = torch.from_numpy(pixels[np.newaxis]), self.model.image_settings.size
+        return self.neighbours.nearest(pooled_features(self.model, image, np.arange(1), size=size), count)[0]

@@ -63,8 +63,9 @@ def run(
     """
     from train.backbones import create_backbone
     from train.distributed import Ranks
-    from train.image_paths import whole_warning
+    from train.neighbours import keep_neighbours
     from train.prepare import SEGMENTED
+    from train.ready import whole_warning
     from train.report import write_report
     from train.results import write_results
     from train.run_lungs import keep_lungs
@@ -104,6 +105,7 @@ def run(
         bootstraps=bootstraps,
         quality=loaded.confidence,
     )
+    keep_neighbours(out, fitted.model, loaded.pixels, records)
     write_report(out, records)
     forget_states(out)
     return RunResult(out, metrics)

@@ -30,10 +30,11 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
         ImageError: pictures that cannot be read, all at once; the others are written.
         OutputError: the folder cannot be written to.
     """
-    model, paths = load_segmenter(segmenter), chosen_images(images, log)
+    model, chosen = load_segmenter(segmenter), chosen_images(images, log)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    found, problems, seen = {}, [], Counter[str]()
+    paths = [each.path for each in chosen if not each.problem]
+    found, problems, seen = {}, [each.problem for each in chosen if each.problem], Counter[str]()
     for number, path in enumerate(paths, 1):
         try:
             picture = read_grey(path)
@@ -49,7 +50,7 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
         log.live(f"pictures segmented: {number:,} of {len(paths):,}")
     write_boxes(out / BOXES, list(found), list(found.values()))
     if problems:
-        raise unreadable(problems, len(paths))
+        raise unreadable(problems, len(chosen))
     return sum(each.used for each in found.values())
 
 

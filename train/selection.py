@@ -50,7 +50,7 @@ class Judge:
     """Measures networks on the val records.
 
     Args:
-        inputs: (n, 1, S, S) uint8 of the val records, or their pooled features (n, P).
+        inputs: (n, C, S, S) uint8 of the val records, or their pooled features (n, P).
         positive_weight: (F,) as in training, or None.
     """
 

@@ -29,7 +29,7 @@ class Inputs:
     """What a training reads: images, or features with ``config.views``.
 
     Attributes:
-        train: (n, 1, S, S) uint8 of all records, or (views x rows, P).
+        train: (n, C, S, S) uint8 of all records, or (views x rows, P).
         records: one for each of ``train``.
         rows: numbers in ``train`` and ``records`` that are learnt from.
         val: the same as ``train`` for the val records, unchanged images alone.
@@ -54,7 +54,7 @@ def training_inputs(
 
     Args:
         model: with the weights whose features are kept.
-        pixels: (n, 1, S, S) uint8, one per record.
+        pixels: (n, C, S, S) uint8, one per record.
     """
     if not config.views:
         return Inputs(pixels, records, train_rows, pixels[torch.from_numpy(val_rows)])

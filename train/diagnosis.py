@@ -1,0 +1,165 @@
+"""What a run says of one picture, ready to be shown: probabilities with what they were worth, maps, similar images."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy.stats import binomtest
+
+from nlp.errors import ImageError
+from nlp.schema import COVID
+from train.classes import DIAGNOSIS, class_output
+from train.explain_settings import Settings
+from train.explainer import Explained, Explainer, Unreadable
+from train.image_forms import FloatArray
+from train.image_paths import Chosen
+from train.operating_point import Thresholds
+from train.overlays import coloured, output_name
+from train.run_folder import METRICS
+
+SIMILAR = 4
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """How often records with about this probability were positive: ``observed`` of ``n``, and Wilson's 95 % interval."""
+
+    observed: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of the network.
+
+    Attributes:
+        threshold: its operating point on the scale of ``probability``; None for a class, of which the most probable one
+            is called.
+    """
+
+    key: str
+    name: str
+    probability: float
+    threshold: float | None
+    called: bool
+    frequency: Frequency | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One picture.
+
+    Attributes:
+        picture: (height, width) in [0, 1].
+        outputs: the flag, then the findings and the named classes if the network learnt them.
+        maps: (K, height, width), where it looks for each output.
+        warning: what is out of the ordinary, or blank.
+        similar: names of the most similar training images, nearest first.
+    """
+
+    picture: FloatArray
+    outputs: tuple[Output, ...]
+    maps: FloatArray
+    warning: str
+    similar: tuple[str, ...]
+
+    def overlay(self, place: int, opaque: float) -> bytes:
+        """PNG of the picture under the map of one output; ``opaque`` from 0 to 1."""
+        return png(coloured(self.picture, self.maps[place], opaque=opaque))
+
+    def plain(self) -> bytes:
+        """PNG of the picture alone, in grey, with nothing of the file it came from."""
+        return png(self.picture)
+
+
+class Diagnosis:
+    """A run with all that is known of how good its probabilities are."""
+
+    def __init__(self, run: Path, *, device: str = "auto") -> None:
+        self.explainer = Explainer(run, Settings(), device=device)
+        self.network = self.explainer.network
+        self._classes = {class_output(name): name for name in self.network.model.class_names}
+        self._metrics: Mapping[str, Any] = json.loads((run / METRICS).read_text(encoding="utf-8"))
+
+    def read(self, chosen: Chosen) -> Reading:
+        """What the run says of an image.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        if chosen.problem:
+            raise ImageError(chosen.problem)
+        found = next(self.explainer.explain([chosen.path]))
+        (ready,) = self.network.prepared([chosen])
+        if isinstance(found, Unreadable) or ready.pixels is None:
+            raise ImageError(ready.warning)
+        picture, explained = found
+        _, (unlike,) = self.network.predict([ready.pixels])
+        return Reading(
+            picture=picture,
+            outputs=self._outputs(explained),
+            maps=explained.on_image(),
+            warning="; ".join(filter(None, (explained.warning, unlike))),
+            similar=tuple(self.network.similar(ready.pixels, SIMILAR)),
+        )
+
+    def _outputs(self, found: Explained) -> tuple[Output, ...]:
+        points = _thresholds(self.network.thresholds)
+        sure = {key: float(each) for key, each in zip(found.outputs, found.probabilities, strict=True)}
+        most = max((sure[key] for key in self._classes), default=0.0)
+        return tuple(
+            Output(
+                key=key,
+                name=output_name(key),
+                probability=probability,
+                threshold=points.get(key),
+                called=probability >= points.get(key, most),
+                frequency=self._frequency(key, probability),
+            )
+            for key, probability in sure.items()
+        )
+
+    def _frequency(self, key: str, probability: float) -> Frequency | None:
+        """That of the test records with the most similar probabilities; None where a class was missing."""
+        test = self._metrics.get("test", {})
+        classes = test.get(DIAGNOSIS, {}).get("classes", {})
+        measured = (
+            test.get(key) or test.get("findings", {}).get(key) or classes.get(self._classes.get(key)) or {}
+        )
+        return frequency(measured.get("calibration") or [], probability)
+
+
+def frequency(bins: Sequence[Mapping[str, float]], probability: float) -> Frequency | None:
+    """What was observed in the bin (``train.calibration.Bin``) whose mean probability is nearest; None without bins."""
+    if not bins:
+        return None
+    nearest = min(bins, key=lambda each: abs(each["probability"] - probability))
+    count = int(nearest["n"])
+    interval = binomtest(round(nearest["observed"] * count), count).proportion_ci(
+        _CONFIDENCE, method="wilson"
+    )
+    return Frequency(nearest["observed"], float(interval.low), float(interval.high), count)
+
+
+def _thresholds(thresholds: Thresholds) -> dict[str, float]:
+    """Operating points on the scale of the probabilities, by output."""
+    saved = thresholds.as_json()
+    points = {key: float(each["probability"]) for key, each in saved["findings"].items()}
+    return {COVID: float(saved[COVID]["probability"]), **points}
+
+
+def png(picture: FloatArray) -> bytes:
+    """A picture in [0, 1], grey or coloured, as PNG."""
+    content = io.BytesIO()
+    Image.fromarray((np.clip(picture, 0, 1) * 255).round().astype(np.uint8)).save(content, "PNG")
+    return content.getvalue()

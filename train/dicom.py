@@ -1,0 +1,152 @@
+"""DICOM files: one picture on a grey scale that means something, and nothing of the person.
+
+CT values become Hounsfield units and are seen through a window; the standard's other rules (PS3.3 C.7.6.3, C.11.2,
+C.7.6.2) say which way is black, and which way is up. Of all that names a person, a series or a place only a keyed
+hash is ever kept, and no error repeats what a file says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.errors import ImageError
+from train.dicom_window import Window
+
+FloatArray = NDArray[np.float32]
+
+NOT_CT, NOT_AXIAL, SCOUT, COLOUR = (
+    "its header names no CT",
+    "not an axial slice by its header",
+    "a scout view by its header, not a slice",
+    "a colour picture",
+)
+OF_SLICES = (NOT_CT, NOT_AXIAL, SCOUT)
+"""What is out of the ordinary where a CT slice is meant, not a radiograph."""
+_MOST_FRAMES = 10_000
+_HEADER = (
+    *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames"),
+    *("ImageOrientationPatient", "ImagePositionPatient"),
+)
+_FRAME = re.compile(r"frame-(\d+)")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is kept of a header.
+
+    Attributes:
+        patient_id: keyed hash, blank if the file names neither patient nor study.
+        series: keyed hash, or blank.
+        frames: pictures in the file, 0 if it holds none.
+        place: where along its series the slice lies: mm, or its number where no position is given.
+    """
+
+    patient_id: str
+    series: str
+    frames: int
+    place: float
+
+
+def is_dicom(head: bytes) -> bool:
+    """Whether the first 132 bytes of a file are those of a DICOM file."""
+    return head[128:132] == b"DICM"
+
+
+def frame_path(path: Path, frame: int) -> Path:
+    """The name of one picture among several in a file, from 0."""
+    return path / f"frame-{frame + 1}"
+
+
+def without_frame(path: Path) -> tuple[Path, int | None]:
+    """The file of a path, and which of its pictures is meant, from 0.
+
+    >>> without_frame(Path("a.dcm/frame-3")), without_frame(Path("a.dcm"))
+    ((PosixPath('a.dcm'), 2), (PosixPath('a.dcm'), None))
+    """
+    found = _FRAME.fullmatch(path.name)
+    if found and not path.exists() and not path.parent.is_dir():
+        return path.parent, int(found[1]) - 1
+    return path, None
+
+
+def read_header(file: IO[bytes], key: bytes) -> Header:
+    """What must be known before pictures are read; ``key`` makes the hashes, at most 64 bytes.
+
+    Raises:
+        ImageError: pydicom is missing, or the file is damaged; the reason only.
+    """
+    try:
+        found = _pydicom().dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_HEADER))
+        patient = [str(found.get(name) or "").strip() for name in ("PatientID", "StudyInstanceUID")]
+        series = str(found.get("SeriesInstanceUID") or "").strip()
+        return Header(
+            patient_id=_hashed(next((each for each in (*patient, series) if each), ""), key),
+            series=_hashed(series, key),
+            frames=min(int(found.get("NumberOfFrames") or 1), _MOST_FRAMES),
+            place=_place(found),
+        )
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _damaged(error) from None  # what pydicom says may quote a tag
+
+
+def read_slice(content: bytes, frame: int | None, window: Window) -> tuple[FloatArray, tuple[str, ...]]:
+    """One picture, (height, width) in [0, 1], and what a reader must know of it.
+
+    Args:
+        content: the file.
+        frame: which of several, from 0; None: the only one.
+
+    Raises:
+        ImageError: pydicom is missing, the file is damaged, holds no picture, or several and none is named.
+    """
+    from train.dicom_pixels import grey_slice
+
+    try:
+        return grey_slice(_pydicom().dcmread(io.BytesIO(content), force=True), frame, window)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _damaged(error) from None  # what pydicom says may quote a tag
+
+
+def _place(found: Any) -> float:
+    """Position along the normal of the slice, in mm; else the number of the instance."""
+    try:
+        row, column = np.asarray(found.ImageOrientationPatient, dtype=float).reshape(2, 3)
+        return float(np.cross(row, column) @ np.asarray(found.ImagePositionPatient, dtype=float))
+    except (AttributeError, TypeError, ValueError):
+        return float(found.get("InstanceNumber") or 0)
+
+
+def _hashed(value: str, key: bytes) -> str:
+    return hashlib.blake2b(value.encode(), key=key, digest_size=8).hexdigest() if value else ""
+
+
+def _damaged(error: Exception) -> ImageError:
+    return ImageError(f"is a damaged DICOM file, or of a form that cannot be read ({type(error).__name__})")
+
+
+def _pydicom() -> Any:
+    """The library, told to be silent: its warnings quote values of tags."""
+    try:
+        import pydicom
+    except ModuleNotFoundError:
+        raise ImageError(
+            'is a DICOM file; reading it needs pydicom: pip install "lesion-labels[dicom]"'
+        ) from None
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    warnings.filterwarnings("ignore", module="pydicom")
+    return pydicom

@@ -1,0 +1,199 @@
+"""Diagnose: drop pictures, see what a run says of them. For research, not for diagnosis."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from nlp.errors import ImageError, ToolkitError
+from nlp.image_names import ImageFolder
+from train.pages.diagnose_batch import batch, shown_name
+from train.run_folder import METRICS
+from train.summary import DISCLAIMER
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from train.diagnosis import Diagnosis, Output, Reading
+
+Keep = Callable[[bytes], bool]
+
+
+def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) -> None:
+    """Draw the page.
+
+    Args:
+        runs: folder with runs at any depth, or one run.
+        images: folder with training images, to show similar ones.
+        keep: takes a picture as PNG into the queue of Annotate; gives whether it is new.
+    """
+    st.title("Diagnose", anchor=False)
+    st.warning(
+        f"**{DISCLAIMER}** A map shows where a network looks, not that it is right.",
+        icon=":material/science:",
+    )
+    if not (found := _runs(runs)):
+        st.info(f"There is no finished run in {runs}; python -m train.run makes one.")
+        return
+    left, right = st.columns([1, 2])
+    chosen = left.selectbox("Run", found, format_func=lambda run: _name(run, runs))
+    files = right.file_uploader(
+        "Pictures like those of the run: images, DICOM files, or zip archives of them",
+        accept_multiple_files=True,
+    )
+    if not files:
+        st.caption("Nothing that is dropped here is kept, unless you give it yourself.")
+    try:
+        network = _network(chosen, (chosen / METRICS).stat().st_mtime_ns)  # before anything is dropped
+        if files:
+            with _on_disk(files) as folder:
+                _answer(network, folder, (str(chosen), *(file.file_id for file in files)), images, keep)
+    except ToolkitError as error:
+        st.error(str(error))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the network")
+def _network(run: Path, _changed: int) -> Diagnosis:
+    from train.diagnosis import Diagnosis
+
+    return Diagnosis(run)
+
+
+def _runs(folder: Path) -> list[Path]:
+    """Finished runs, the newest first."""
+    if not folder.is_dir():
+        return []
+    found = {
+        path.parent
+        for path in (*folder.glob(METRICS), *folder.glob(f"*/{METRICS}"), *folder.glob(f"*/*/{METRICS}"))
+    }
+    return sorted(
+        (run for run in found if (run / "model.safetensors").exists()),
+        key=lambda run: (run / METRICS).stat().st_mtime,
+        reverse=True,
+    )
+
+
+def _name(run: Path, runs: Path) -> str:
+    return run.resolve().name if run == runs else str(run.relative_to(runs))
+
+
+@contextmanager
+def _on_disk(files: Sequence[UploadedFile]) -> Iterator[Path]:
+    """The uploads in a folder of their own for as long as they are read, each under a number and its plain name."""
+    with tempfile.TemporaryDirectory() as place:
+        for number, file in enumerate(files):
+            below = Path(place) / f"{number:05d}"
+            below.mkdir()
+            (below / _plain(file.name)).write_bytes(file.getbuffer())
+        yield Path(place)
+
+
+def _plain(name: str) -> str:
+    """A file name that leads nowhere; its suffix says what is tried."""
+    plain = "".join(each if each.isalnum() or each in " ._-%()" else "_" for each in Path(name).name)
+    return plain.lstrip(".") or "image"
+
+
+def _answer(
+    network: Diagnosis, folder: Path, key: tuple[str, ...], images: Path | None, keep: Keep | None
+) -> None:
+    from train.image_paths import chosen_images
+
+    named = sorted(folder.glob("*/*"))  # named one by one, so that none is passed over
+    chosen = chosen_images(named)
+    place = 0
+    if len(chosen) > 1:
+        place = batch(network, chosen, folder, key)
+    st.subheader(shown_name(chosen[place], folder), anchor=False)
+    try:
+        reading = network.read(chosen[place])
+    except ImageError as error:
+        st.error(str(error).replace(f"{folder}/", "")[len("00000/") :])
+        return
+    _one(reading, images)
+    if keep is not None:
+        _give(reading, keep, f"{key}{place}")
+
+
+# ---- one picture
+
+
+def _one(reading: Reading, images: Path | None) -> None:
+    if reading.warning:
+        st.warning(
+            f"Out of the ordinary: {reading.warning}. Do not believe the numbers.", icon=":material/warning:"
+        )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.table([_row(each) for each in reading.outputs], hide_index=True)
+        st.caption(
+            "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of test images "
+            "with about this probability, so many were positive, with the 95 % interval; a wide one means that nobody knows."
+        )
+    with right:
+        opaque = st.slider("Opacity of the maps", 0, 100, 60, 5, format="%d %%") / 100
+        columns = st.columns(3)
+        for place, each in enumerate(reading.outputs):
+            empty = "" if (reading.maps[place] > 0).any() else " (empty map)"
+            columns[place % 3].image(
+                reading.overlay(place, opaque),
+                caption=f"{each.name} {each.probability:.2f}{empty}",
+                width="stretch",
+            )
+    _similar(reading.similar, images)
+
+
+def _row(output: Output) -> dict[str, str]:
+    found = output.frequency
+    return {
+        "output": output.name,
+        "probability": f"{output.probability:.2f}",
+        "called": "yes" if output.called else "no",
+        "from": "the most probable" if output.threshold is None else f"{output.threshold:.2f}",
+        "observed": "not measured"
+        if found is None
+        else f"{found.observed:.0%} ({found.low:.0%}–{found.high:.0%}) of {found.n}",
+    }
+
+
+def _similar(names: Sequence[str], images: Path | None) -> None:
+    if not names:
+        return
+    st.markdown("**Most similar training images**")
+    files = [_file(name, images) for name in names]
+    for column, name, file in zip(st.columns(len(names)), names, files, strict=True):
+        if file is None:
+            column.caption(name)
+        else:
+            column.image(file, caption=name, width="stretch")
+
+
+def _file(name: str, images: Path | None) -> bytes | None:
+    from train.diagnosis import png
+    from train.image_forms import read_grey
+
+    if images is None:
+        return None
+    try:
+        return png(read_grey(ImageFolder(images).find(name)))
+    except ImageError:
+        return None
+
+
+def _give(reading: Reading, keep: Keep, key: str) -> None:
+    with st.expander("Give this picture to those who label", icon=":material/volunteer_activism:"):
+        st.write(
+            "The grey picture alone joins the queue of Annotate, without its file name and without DICOM tags. "
+            "Letters printed on the picture stay: look at it."
+        )
+        agreed = st.checkbox("I may give this picture, and I do.", key=f"agreed{key}")
+        nobody = st.checkbox("Nothing on it says whose it is.", key=f"nobody{key}")
+        if st.button("Give it", disabled=not (agreed and nobody), key=f"give{key}"):
+            new = keep(reading.plain())
+            st.success("It is in the queue." if new else "It was in the queue already.")
