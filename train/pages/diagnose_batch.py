@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,31 +60,22 @@ def _predicted(
         for each, row in zip(chosen, table[1:], strict=True):
             name = shown_name(each, folder)
             row[0], row[-1] = name, row[-1].replace(each.path.as_posix(), name)
-    return _shown(tables), [csv_lines(table) for table in tables]
+    return _shown(tables, network.explainer.outputs), [csv_lines(table) for table in tables]
 
 
-def _shown(tables: Sequence[Sequence[Sequence[str]]]) -> list[dict[str, Any]]:
-    """A row for each picture; the class, and how sure it is, where classes are named."""
-    shown = [_row(tables[0][0], row) for row in tables[0][1:]]
-    for table in tables[1:]:
-        for each, row in zip(shown, table[1:], strict=True):
-            found = dict(zip(table[0], row, strict=True))
-            each |= {"class": found["prediction"], "confidence": _number(found["confidence"])}
-    return shown
+def _shown(tables: Sequence[Sequence[Sequence[str]]], learnt: Sequence[str]) -> list[dict[str, Any]]:
+    """What is shown of each row: the call, the class where they are named, learnt probabilities, the warning."""
+    by_name = [[dict(zip(table[0], row, strict=True)) for row in table[1:]] for table in tables]
+    return [_row(rows[0], rows[1] if len(rows) > 1 else {}, learnt) for rows in zip(*by_name, strict=True)]
 
 
-def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
-    """What is shown of a row: the call, the probabilities, the warning."""
+def _row(found: Mapping[str, str], classes: Mapping[str, str], learnt: Sequence[str]) -> dict[str, Any]:
     from train.overlays import output_name
 
-    found = dict(zip(columns, cells, strict=True))
     called = {"1": "yes", "0": "no"}.get(found[f"{COVID}_prediction"], "")
-    numbers = {
-        output_name(name.removesuffix(_END)): _number(cell)
-        for name, cell in found.items()
-        if name.endswith(_END)
-    }
-    return {"image": found["image"], "called": called, **numbers, "warning": found["warning"]}
+    named = {"class": classes["prediction"], "confidence": _number(classes["confidence"])} if classes else {}
+    numbers = {output_name(key): _number(found[key + _END]) for key in learnt if key + _END in found}
+    return {"image": found["image"], "called": called, **named, **numbers, "warning": found["warning"]}
 
 
 def _number(cell: str) -> float | None:
