@@ -128,7 +128,7 @@ def _try(place: Path, command: Command, limit: str, pages: int, finished: dict[s
     (place / "filler").unlink(missing_ok=True)
     contents = {name: (place / name).read_bytes() for name in command.results}
     intact = all(content in (_OLD, finished[name]) for name, content in contents.items())
-    drafts = [path.name for path in place.iterdir() if path.name.startswith(".")]
+    drafts = any(place.rglob(".*.tmp"))  # .cache, decoded images, is no draft
     return Tried(code, said, code == 0 or intact, not drafts)
 
 
