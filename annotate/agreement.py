@@ -131,9 +131,11 @@ def _pair(
 def _command(options: argparse.Namespace) -> None:
     from annotate.agreement_report import as_text, write_csv, write_json
     from annotate.store import open_store
+    from annotate.store_files import check_spares
 
     store = open_store(options.db, create=False)
     try:
+        check_spares(store, [path for path in (options.json, options.csv) if path])
         with store.read() as connection:
             report = measure_agreement(connection, store.findings, seed=options.seed)
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from annotate.backup_files import check_place, previous_path, put_in_place, seal_path
 from nlp.command import run_command
-from nlp.errors import OutputError, StoreError
+from nlp.errors import StoreError
 
 if TYPE_CHECKING:  # sqlalchemy loads inside the functions: --help must not wait for it
     from annotate.store import Store
@@ -51,23 +51,21 @@ class Sealed:
 def backup(store: Store, output: Path, *, now: float) -> Sealed:
     """Copy one snapshot of the store into a SQLite file, read it back, compare, and only then put it in place.
 
-    Writers go on meanwhile; what they commit after the start is not in it. The file is a store by itself:
-    ``--db FILE`` opens it.
+    Writers go on meanwhile; what they commit after the start is not in it. The file is a store by itself; opening
+    it changes it, so that ``--db`` is for a copy.
 
     Raises:
-        OutputError: it cannot be written; an older backup is intact.
+        OutputError: it cannot be written, or would replace something that is no backup; an older one is intact.
         StoreError: the database fails, or the copy does not hold what was read.
     """
     from annotate.manifest import file_hash, utc
     from annotate.store import open_store
     from annotate.store_copy import copy_store
-    from nlp.write import replacing, writing
+    from nlp.write import writing
 
-    if not output.parent.is_dir():
-        raise OutputError(f"{output} cannot be written: there is no folder {output.parent}")
-    if output.is_dir():
-        raise OutputError(f"{output} is a folder; give the name of a file")
-    with writing(output), TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder:
+    check_place(store, output)
+    beside = output.resolve().parent
+    with writing(output), TemporaryDirectory(prefix=f".{output.name}.", dir=beside) as folder:
         draft = Path(folder) / "copy.db"
         with (
             closing(open_store(str(draft), findings=store.findings)) as copy,
@@ -77,10 +75,7 @@ def backup(store: Store, output: Path, *, now: float) -> Sealed:
             read = copy_store(source, target)
         check(draft, read)
         sealed = Sealed(utc(now), store.identity(), file_hash(draft, output.name).sha256, read)
-        with replacing([output, seal_path(output)]) as (whole, seal):
-            with draft.open("rb") as content:
-                shutil.copyfileobj(content, whole)
-            seal.write(sealed.text.encode())
+        put_in_place(draft, sealed.text, output, keep_older=_is_whole(output))
     return sealed
 
 
@@ -121,22 +116,23 @@ def read_seal(path: Path) -> Sealed:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise StoreError(f"{seal} is damaged: take both files from another copy") from None
     if file_hash(path, path.name).sha256 != sealed.sha256:
-        raise StoreError(f"{path} is damaged: its SHA-256 is not that of {seal.name}; take another backup")
+        older = previous_path(path)
+        instead = f"{older.name}, the one before," if older.is_file() else "another backup"
+        raise StoreError(f"{path} is damaged: its SHA-256 is not that of {seal.name}; take {instead}")
     return sealed
-
-
-def seal_path(backup: Path) -> Path:
-    """Where the seal of a backup lies.
-
-    >>> seal_path(Path("safe/labels.backup.db")).as_posix()
-    'safe/labels.backup.db.json'
-    """
-    return backup.with_name(f"{backup.name}.json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     return run_command(_parser(), _command, arguments)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_seal(path)
+    except StoreError:
+        return False
+    return True
 
 
 def _command(options: argparse.Namespace) -> None:

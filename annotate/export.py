@@ -50,7 +50,7 @@ def export(data: Data, lexicon: Lexicon, places: Places, form: Form, *, now: flo
         OutputError: names that do not fit, or a file that cannot be written; the old ones are intact.
         ImageError: Label Studio needs the size of an image that cannot be read.
     """
-    from annotate.export_files import manifest_path, render, write_together
+    from annotate.export_files import render, write_together
 
     if form.kind == "label-studio" and (places.mentions or places.boxes):
         raise OutputError(
@@ -62,7 +62,7 @@ def export(data: Data, lexicon: Lexicon, places: Places, form: Form, *, now: flo
             f" {', '.join(lexicon.finding_keys)}: choose its lexicon with --lexicon"
         )
     rendered = render(data, lexicon, form, places)
-    manifest = places.manifest or manifest_path(places.output)
+    manifest = places.manifest_or_beside
     write_together(rendered.files, manifest, lambda hashes: _manifest(data, form, rendered, hashes, now))
     escaped = {name: dict(cells) for name, cells in rendered.escaped.items()}
     return Exported((*rendered.files, manifest), escaped)
@@ -115,33 +115,36 @@ def _command(options: argparse.Namespace) -> None:
         _export_person(options)
         return
     from annotate.export_data import read_data
-    from annotate.export_files import Form, Places
+    from annotate.export_files import Form, Places, targets
     from annotate.export_report import export_lines
     from annotate.groups import read_pairs
     from annotate.lexicon_versions import active_lexicon
     from annotate.store import DEFAULT_URL, open_store
+    from annotate.store_files import check_spares
     from nlp.lexicon import load_lexicon
 
     form = Form(options.format, spreadsheet=options.spreadsheet)
     if options.image_prefix is not None:
         form = Form(form.kind, form.spreadsheet, options.image_prefix)
+    places = Places(options.output, options.mentions, options.boxes, options.manifest)
     pairs = read_pairs(options.keep_together) if options.keep_together else []
     with closing(open_store(options.db or DEFAULT_URL, create=False)) as store:
+        check_spares(store, targets(form, places), images=options.images)
         data = read_data(
             store, images=options.images, keep_together=pairs, reviewed_only=options.reviewed_only
         )
         with store.read() as connection:
             active = active_lexicon(connection, store.findings)
     lexicon = load_lexicon(options.lexicon) if options.lexicon else active
-    places = Places(options.output, options.mentions, options.boxes, options.manifest)
     done = export(data, lexicon, places, form, now=time.time())
     print("\n".join(export_lines(data, done.files, done.escaped, boxes=places.boxes is not None)))
 
 
 def _export_person(options: argparse.Namespace) -> None:
-    from annotate.export_person import export_person
+    from annotate.export_person import check_alone, export_person
     from annotate.store import DEFAULT_URL, open_store
 
+    check_alone(options, _parser())
     with closing(open_store(options.db or DEFAULT_URL, create=False)) as store:
         counts = export_person(store, options.annotator, options.output)
     print(f"{', '.join(f'{what} {count:,}' for what, count in counts.items())}\nwritten: {options.output}")

@@ -50,6 +50,11 @@ class Places:
     boxes: Path | None = None
     manifest: Path | None = None
 
+    @property
+    def manifest_or_beside(self) -> Path:
+        """Where the manifest goes."""
+        return self.manifest or manifest_path(self.output)
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -94,6 +99,13 @@ def render(data: Data, lexicon: Lexicon, form: Form, places: Places) -> Rendered
         safe = escape_formulas(table, columns) if form.spreadsheet else Escaped(table, {})
         files[path], escaped[path.name] = _rows(path, safe.table), safe.cells
     return Rendered(files, escaped if form.spreadsheet else {})
+
+
+def targets(form: Form, places: Places) -> list[Path]:
+    """Every file that an export would write, before anything is read."""
+    config = config_path(places.output) if form.kind == "label-studio" else None
+    given = (places.output, places.mentions, places.boxes, config, places.manifest_or_beside)
+    return [path for path in given if path is not None]
 
 
 def write_together(

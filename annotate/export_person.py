@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from annotate.people import role_of
 from annotate.store import Store
+from annotate.store_files import check_spares
 from annotate.store_tables import ADJUDICATION, ANNOTATION, ANNOTATION_CURRENT, EVENT, PROPOSAL, RECORD, USER
 from nlp.errors import OutputError, StoreError
 from nlp.write import replacing
@@ -21,6 +23,7 @@ _KINDS = {
     "proposal": (PROPOSAL, PROPOSAL.c.annotator),
     "event": (EVENT, EVENT.c.actor),
 }
+_OPTIONS = {"db", "output", "annotator", "debug"}
 
 
 def export_person(store: Store, name: str, output: Path) -> dict[str, int]:
@@ -32,8 +35,12 @@ def export_person(store: Store, name: str, output: Path) -> dict[str, int]:
 
     Raises:
         StoreError: nobody of this name; the message lists who there is.
-        OutputError: the file cannot be written; the old one is intact.
+        OutputError: another suffix than .jsonl, a file of the store itself, or the file cannot be written; the old
+            one is intact.
     """
+    if output.suffix.lower() != ".jsonl":
+        raise OutputError(f"{output} must end in .jsonl")
+    check_spares(store, [output])
     if not output.parent.is_dir():
         raise OutputError(f"{output} cannot be written: there is no folder {output.parent}")
     counts = {"person": 0, **dict.fromkeys(_KINDS, 0)}
@@ -42,6 +49,18 @@ def export_person(store: Store, name: str, output: Path) -> dict[str, int]:
             counts[row["what"]] += 1
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
     return counts
+
+
+def check_alone(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse options that mean nothing for one person's work.
+
+    Raises:
+        OutputError: names them.
+    """
+    given = {name for name, value in vars(options).items() if value != parser.get_default(name)}
+    if unused := sorted(given - _OPTIONS):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+        raise OutputError(f"--annotator writes one file of JSON lines: leave out {flags}")
 
 
 def _work(connection: sa.Connection, name: str, url: str) -> Iterator[dict[str, Any]]:

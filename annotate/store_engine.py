@@ -41,10 +41,11 @@ def parse_address(url: str) -> sa.URL:
 
 
 def check_file(url: sa.URL, *, create: bool) -> None:
-    """Make sure that a SQLite file is there, or can be made.
+    """Make sure that a SQLite file is there; a new one is for its owner alone, as are SQLite's files beside it.
 
     Raises:
-        StoreError: in memory, a folder, no such folder, or no such file and not ``create``.
+        StoreError: in memory, a folder, no such folder, one that cannot be written, or no such file and not
+            ``create``.
     """
     if not url.database or url.database == ":memory:":
         raise StoreError("a database in memory would lose every label: give the path of a file")
@@ -55,6 +56,11 @@ def check_file(url: sa.URL, *, create: bool) -> None:
         raise StoreError(f"there is no database {path}: load a table first, with python -m annotate.load")
     if not path.parent.is_dir():
         raise StoreError(f"{path} cannot be made: there is no folder {path.parent}")
+    try:
+        if not path.exists():
+            path.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be made: {error.strerror or error}") from None
 
 
 def make_engine(url: sa.URL) -> sa.Engine:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from annotate.backup import backup, main, read_seal, seal_path
+from annotate.backup import backup, main, read_seal
+from annotate.backup_files import previous_path, seal_path
 from annotate.decisions import Decision, save
 from annotate.export import main as export_main
 from annotate.people import add_user
@@ -23,7 +26,7 @@ from annotate.store import Store, open_store
 from annotate.store_copy import content_of
 from annotate.store_tables import ANNOTATION, ANNOTATION_CURRENT, EVENT
 from nlp.command import DONE, FAILED
-from nlp.errors import StoreError
+from nlp.errors import OutputError, StoreError
 from nlp.schema import COVID
 from tests.busy_store import fill_at_random
 from tests.made_people import NOW
@@ -165,6 +168,141 @@ def test_backup_commands_say_what_they_did(
     assert "there is no folder" in capsys.readouterr().err
     left = {path.name for path in tmp_path.iterdir() if path.name.startswith((".", "safe"))}
     assert left == {"safe.db", "safe.db.json"}
+
+
+def sqlite_store(folder: Path) -> Store:
+    store = open_store(str(folder / "labels.db"))
+    fill_at_random(store, seed=6, count=12)
+    return store
+
+
+@pytest.mark.parametrize("name", ["labels.db", "linked.db", "labels.db-wal", "labels.db-shm", "labels"])
+def test_backup_never_replaces_the_database_it_saves(tmp_path: Path, name: str) -> None:
+    with closing(sqlite_store(tmp_path)) as store:
+        (tmp_path / "linked.db").hardlink_to(tmp_path / "labels.db")
+        seal_path(tmp_path / "labels").symlink_to(
+            "labels.db"
+        )  # what would be written as the seal is the database
+        before = (tmp_path / "labels.db").stat().st_ino
+        with pytest.raises(OutputError, match="belongs to the database in use"):
+            backup(store, tmp_path / name, now=NOW)
+        assert decide(store, "later") in ("saved", "conflict")
+    assert (tmp_path / "labels.db").stat().st_ino == before
+
+
+def test_backup_replaces_backups_only(tmp_path: Path) -> None:
+    with closing(sqlite_store(tmp_path)) as store:
+        other = tmp_path / "thesis.db"
+        other.write_text("mine")
+        with pytest.raises(OutputError, match=r"is no backup, for it has no thesis\.db\.json"):
+            backup(store, other, now=NOW)
+        assert other.read_text() == "mine"
+        backup(store, tmp_path / "safe.db", now=NOW)
+        with (
+            closing(open_store(str(tmp_path / "safe.db"))) as opened,
+            opened.read(),
+            pytest.raises(OutputError, match="in use as a database"),
+        ):
+            backup(store, tmp_path / "safe.db", now=NOW)
+
+
+def test_backup_and_database_are_for_their_owner_alone(tmp_path: Path) -> None:
+    with closing(sqlite_store(tmp_path)) as store:
+        backup(store, tmp_path / "safe.db", now=NOW)
+        found = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(found) == {"labels.db", "labels.db-wal", "labels.db-shm", "safe.db", "safe.db.json"}
+    assert set(found.values()) == {0o600}
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from annotate.backup_files import put_in_place
+import nlp.write
+folder, left = Path(sys.argv[1]), [int(sys.argv[2])]
+def die(event, arguments):
+    if event in ("os.rename", "os.link", "os.remove"):
+        left[0] -= 1
+        if left[0] < 0:
+            os._exit(9)
+sys.addaudithook(die)
+put_in_place(folder / "draft" / "copy.db", "seal new", folder / "safe.db", keep_older=sys.argv[3] == "yes")
+"""
+
+
+def test_backup_killed_anywhere_leaves_one_whole_pair(tmp_path: Path) -> None:
+    target = tmp_path / "safe.db"
+    names = (target, previous_path(target))
+
+    def pairs() -> set[str]:
+        there = [name for name in names if name.is_file() and seal_path(name).is_file()]
+        found = [(name.read_text(), seal_path(name).read_text()) for name in there]
+        return {content for content, seal in found if seal == f"seal {content}"}
+
+    target.write_text("old")
+    seal_path(target).write_text("seal old")
+    (tmp_path / "draft").mkdir()
+    for kills in range(20):
+        for draft in (tmp_path / "draft").iterdir():
+            draft.unlink()
+        (tmp_path / "draft" / "copy.db").write_text("new")
+        whole = "yes" if seal_path(target).read_text() == f"seal {target.read_text()}" else "no"
+        done = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), str(kills), whole])
+        assert done.returncode in (0, 9) and pairs(), kills
+        if done.returncode == 0:
+            break
+    assert done.returncode == 0 and kills > 3 and pairs() == {"new"}
+    assert {path.name for path in tmp_path.iterdir()} == {"safe.db", "safe.db.json", "draft"}
+
+
+def test_restore_names_the_backup_before_a_half_replaced_one(tmp_path: Path) -> None:
+    with closing(sqlite_store(tmp_path)) as store:
+        target = tmp_path / "safe.db"
+        backup(store, target, now=NOW)
+        for file, kept in (
+            (target, previous_path(target)),
+            (seal_path(target), seal_path(previous_path(target))),
+        ):
+            kept.write_bytes(file.read_bytes())
+        target.write_bytes(b"half")
+        with pytest.raises(StoreError, match=r"take safe\.db\.previous, the one before"):
+            restore(target, str(tmp_path / "new.db"))
+        restore(previous_path(target), str(tmp_path / "new.db"))
+        backup(store, target, now=NOW)
+        assert not previous_path(target).exists() and read_seal(target)
+
+
+def test_export_never_replaces_the_database_or_an_image(
+    example_sqlite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database, images = tmp_path / "labels.db", tmp_path / "images"
+    database.write_bytes(example_sqlite.read_bytes())
+    images.mkdir()
+    (images / "slice.png").write_bytes(b"picture")
+    linked = tmp_path / "linked.jsonl"
+    linked.symlink_to(database)
+    before = database.stat().st_ino
+    common = ["--db", str(database), "--images", str(images)]
+    csv = str(tmp_path / "labelled.csv")
+    for wrong, said in (
+        (["-o", csv, "--manifest", str(database)], "belongs to the database in use"),
+        (["-o", csv, "--manifest", str(images / "slice.png")], "is an image of the database in use"),
+    ):
+        assert export_main([*common, *wrong]) == FAILED
+        assert said in capsys.readouterr().err
+    person = ["--db", str(database), "--annotator", "imported"]
+    for wrong, said in (
+        (["-o", str(database)], "must end in .jsonl"),
+        (["-o", str(linked)], "belongs to the database in use"),
+        (
+            ["-o", str(tmp_path / "a.jsonl"), "--mentions", csv, "--format", "chexpert", "--reviewed-only"],
+            "leave out --format, --mentions, --reviewed-only",
+        ),
+    ):
+        assert export_main([*person, *wrong]) == FAILED
+        assert said in capsys.readouterr().err
+    assert database.stat().st_ino == before and (images / "slice.png").read_bytes() == b"picture"
+    assert not (tmp_path / "labelled.csv").exists()
 
 
 def test_export_person_holds_all_she_did_and_nothing_of_others(
