@@ -3,6 +3,7 @@
 # make app          the example in the app
 # make demo-train   the example, learnt         make docs    write the generated pages
 # make bench        speed and quality             make faults  kill, fill, cut and race it
+# make bench-data   what needs published data and weights, in ../shared
 # Every target sets up what it needs on a fresh machine with Python >= 3.11; torch comes with those that train.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --editable
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: setup demo app demo-train test check bench faults docs
+.PHONY: setup demo app demo-train test check bench bench-data faults docs
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -63,6 +64,11 @@ check: $(ALL)
 
 bench: $(ALL)
 	@for name in quality peers speed memory startup data_path epoch bootstrap table2 attention split store rules desk spark; do \
+		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done
+
+# Hours on a CPU. `benchmarks.out_of_distribution` and `benchmarks.predict` stand apart: they ask a run of yours, --run.
+bench-data: $(ALL)
+	@for name in published frozen cxr audit; do \
 		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done
 
 # Bounded: less than ten minutes on two free cores, since the load runs beside the rest.

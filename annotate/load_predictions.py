@@ -22,7 +22,7 @@ def load_predictions(
     """Keep the out-of-fold probabilities of records, in place of older ones; how many records.
 
     A row is out of fold where it has a fold, or lies in val or test. Rows without numbers (images that could
-    not be predicted) are left out.
+    not be predicted) are left out; so are findings that are blank in a row, as the model did not learn them.
 
     Args:
         table: predictions.csv as text, as ``annotate.tables.read_table`` gives it.
@@ -36,7 +36,7 @@ def load_predictions(
     needed = ("image", "split", "fold", *keys.values())
     if missing := [name for name in needed if name not in table.columns]:
         raise ContractError(f"the predictions lack the columns {', '.join(missing)}")
-    table = table[(table[list(keys.values())] != "").all(axis=1)]
+    table = table[table[keys[COVID]] != ""]
     ids = _ids(connection, table["image"].tolist())
     problems = _problems(table, list(keys.values()), ids)
     if problems:
@@ -46,7 +46,7 @@ def load_predictions(
     rows = [
         {
             "record_id": ids[row["image"]],
-            "probabilities": {key: float(row[name]) for key, name in keys.items()},
+            "probabilities": {key: float(row[name]) for key, name in keys.items() if row[name]},
             "run": run,
         }
         for row in table.to_dict("records")
@@ -69,7 +69,7 @@ def _problems(table: pd.DataFrame, columns: Iterable[str], ids: Mapping[str, int
             )
         if row["image"] not in ids:
             found.append(f"row {number}: no record has the image {row['image']!r}")
-        if wrong := [name for name in columns if not _is_probability(row[name])]:
+        if wrong := [name for name in columns if row[name] and not _is_probability(row[name])]:
             found.append(f"row {number}: {', '.join(wrong)} must be numbers from 0 to 1")
         if again:
             found.append(f"row {number}: image {row['image']!r} stands there twice")

@@ -6,14 +6,17 @@ fewer of them; ``tests/test_faults.py`` runs that form. ``make faults`` runs the
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common import RESULTS, write_result
 from benchmarks.faults_common import Fault
@@ -125,12 +128,23 @@ def run(options: Namespace) -> None:
         print(f"{name}: {seconds:.0f} s", file=sys.stderr, flush=True)
     print(format_table(rows))
     if not options.short:
-        before = result_of(RESULTS.parent.parent, "faults") or {"parts": {}}  # parts may run side by side
-        known = {**before["parts"], **parts}
-        write_result("faults", {"parts": {name: known[name] for name in PARTS if name in known}})
+        keep(parts)
     broken = [row[0] for row in rows[1:] if row[2] != "yes"]
     if broken:
         raise ToolkitError(f"promises that were not kept: {'; '.join(broken)}")
+
+
+def keep(parts: Mapping[str, Any]) -> None:
+    """Write what these parts found beside what others did; processes that run side by side wait for each other."""
+    RESULTS.mkdir(exist_ok=True)
+    handle = os.open(RESULTS, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed
+        before = result_of(RESULTS.parent.parent, "faults") or {"parts": {}}
+        known = {**before["parts"], **parts}
+        write_result("faults", {"parts": {name: known[name] for name in PARTS if name in known}})
+    finally:
+        os.close(handle)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -115,7 +115,7 @@ def _cleaned(frame: DataFrame, table: Table, columns: Columns) -> DataFrame:
 
 
 def _refused_twice(rows: DataFrame, image_column: str) -> DataFrame:
-    """Only places and hashes of images that come twice are shuffled, no texts."""
+    """Image, place and hash of every row are shuffled, no texts; what is sent to all workers is the images that come twice."""
     from pyspark.sql import functions as f
 
     from nlp.read import CHANGED_DUPLICATE, DUPLICATE

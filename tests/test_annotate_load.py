@@ -378,6 +378,10 @@ def test_load_takes_out_of_fold_predictions_only(
     for _ in range(2):
         assert again(example_store, table, tmp_path, predictions=target).predictions == 3
     assert len(rows(example_store, PREDICTION)) == 3
+    flag_alone = predicted.assign(**{f"{GGO}_probability": ""})
+    flag_alone.to_csv(target, index=False)
+    assert again(example_store, table, tmp_path, predictions=target).predictions == 3
+    assert all(GGO not in row.probabilities for row in rows(example_store, PREDICTION))
     wrong = predicted.assign(
         fold=["", "1", "2"], split="train", **{f"{GGO}_probability": ["0.1", "1.5", "x"]}
     )

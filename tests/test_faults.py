@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import faults
+import benchmarks.common
+import benchmarks.faults
+from benchmarks.faults import PARTS, faults, keep
 from benchmarks.faults_common import Fault
 from benchmarks.faults_inputs import SUITE, selected
 from docs.fault_tables import NOT_TRIED, cost_table, faults_table, spark_table
@@ -26,6 +29,19 @@ def test_faults_lose_nothing(name: str) -> None:
         pytest.skip("no database of this kind is installed here")
     assert [fault for fault in found if not fault.held] == []
     assert all(fault.tried for fault in found)
+
+
+def test_faults_of_parts_side_by_side_are_all_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "benchmarks" / "results"
+    results.parent.mkdir()
+    for module in (benchmarks.common, benchmarks.faults):
+        monkeypatch.setattr(module, "RESULTS", results)
+    monkeypatch.setattr(benchmarks.common, "ROOT", tmp_path)
+    with ThreadPoolExecutor(len(PARTS)) as pool:
+        list(pool.map(lambda name: keep({name: {"seconds": 1.0, "faults": []}}), PARTS))
+    assert list(json.loads((results / "faults.json").read_text())["parts"]) == list(PARTS)
 
 
 def test_faults_bad_inputs_are_tests_that_exist() -> None:

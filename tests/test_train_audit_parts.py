@@ -94,6 +94,16 @@ def test_label_errors_follow_confident_learning(tmp_path: Path) -> None:
     assert [order[each.record] for each in again] == [9, 4]
 
 
+def test_label_errors_pass_over_findings_that_were_not_learnt(tmp_path: Path) -> None:
+    records = make_records([1.0] * 12, [[place % 2] * 5 for place in range(12)])
+    path, found = tmp_path / "out_of_fold.csv", {}
+    for cell in ("0.9", ""):
+        rows = [(image, "", "", "0", "3", "0.9", "1", *[cell] * 10, "") for image in records.images]
+        path.write_bytes(csv_lines([columns(KEYS), *rows]))
+        found[cell] = {each.key for each in label_errors(records, path)}
+    assert found == {"0.9": set(KEYS), "": set()}
+
+
 def test_label_errors_refuse_predictions_of_other_images(tmp_path: Path) -> None:
     path = tmp_path / "out_of_fold.csv"
     path.write_bytes(_predictions(make_records([1.0] * 3), [0.5] * 3))

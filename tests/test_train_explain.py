@@ -191,6 +191,8 @@ def test_explain_gives_the_probabilities_of_the_run(made: Path, tmp_path: Path) 
 def test_explain_of_a_baseline_shows_the_flag_alone(made: Path, tmp_path: Path) -> None:
     measured, problems = explain(made / "baseline", [made / "images" / "000.png"], tmp_path)
     assert [row.output for row in measured[0].rows] == ["covid19"] and not problems
+    own = read_predictions(made / "baseline" / "predictions.csv")
+    assert np.isfinite(own.probabilities[:, 0]).all() and np.isnan(own.probabilities[:, 1:]).all()
 
 
 def test_explain_by_occlusion_and_equal_stems(made: Path, tmp_path: Path) -> None:

@@ -36,6 +36,27 @@ def test_near_duplicates_scores_identical_pixels_one_and_ignores_order(tmp_path:
     assert told[0] == told[1]
 
 
+def test_near_duplicates_of_many_equal_pictures_grow_with_their_number(tmp_path: Path) -> None:
+    blank, drawn = [tmp_path / f"blank-{place}.png" for place in range(30)], tmp_path / "drawn.png"
+    for path in blank:
+        Image.new("L", (40, 40), 90).save(path)
+    Image.open(EXAMPLES / NAMES[0]).save(drawn)
+    found = near_duplicates([*blank, drawn])
+    assert [(pair.first, pair.score) for pair in found] == [(0, 1.0)] * 29
+    assert {pair.second for pair in found} == set(range(1, 30))
+
+
+def test_near_duplicates_of_three_equal_slices_are_three_pairs(tmp_path: Path) -> None:
+    copies = [tmp_path / f"{place}.png" for place in range(3)]
+    for path in copies:
+        Image.open(EXAMPLES / NAMES[0]).save(path)
+    assert {(each.first, each.second) for each in near_duplicates(copies) if each.score == 1} == {
+        (0, 1),
+        (0, 2),
+        (1, 2),
+    }
+
+
 @pytest.mark.parametrize("name", NAMES[::2])
 def test_same_slice_knows_an_altered_copy(name: str) -> None:
     image = read_grey(EXAMPLES / name)

@@ -95,6 +95,19 @@ def test_predict_with_nothing_readable_fails_and_writes_nothing(
         predict(made / "run", [tmp_path / "empty"], out)
 
 
+def test_predict_leaves_findings_blank_that_no_run_learnt(made: Path, tmp_path: Path) -> None:
+    baseline = shutil.copytree(made / "run", tmp_path / "baseline")
+    settings = (baseline / "config.toml").read_text()
+    (baseline / "config.toml").write_text(settings.replace('mode = "ladnn"', 'mode = "baseline"'))
+    found = {}
+    for name, runs in {"both": [made / "run", baseline], "none": baseline, "all": made / "run"}.items():
+        predict(runs, [made / "images"], tmp_path / f"{name}.csv")
+        found[name] = read_predictions(tmp_path / f"{name}.csv")
+    assert np.isfinite(found["none"].logits[:, 0]).all() and np.isfinite(found["none"].called).all()
+    assert np.isnan(found["none"].logits[:, 1:]).all() and np.isnan(found["none"].probabilities[:, 1:]).all()
+    np.testing.assert_allclose(found["both"].logits[:, 1:], found["all"].logits[:, 1:], atol=1e-5)
+
+
 def test_predict_flips_are_asked_for_or_the_runs(made: Path, tmp_path: Path) -> None:
     own = read_predictions(made / "run" / "predictions.csv").logits
     for name, flips in (("with.csv", True), ("without.csv", False)):

@@ -17,7 +17,7 @@ from tests.made_records import NAN, make_records, random_logits, random_records
 from train.figure_style import png
 from train.figures_data import class_table, composition, finding_table
 from train.model_card import plain
-from train.operating_point import choose_thresholds
+from train.operating_point import Thresholds, choose_thresholds
 from train.predictions import joined, predict_records, write_predictions
 from train.records import Records
 from train.report import page, write_report
@@ -176,6 +176,11 @@ def test_report_without_folds_speaks_of_test(tmp_path: Path, records: Records) -
 def test_report_of_a_baseline_shows_no_untrained_findings(tmp_path: Path, records: Records) -> None:
     folder = make_run(tmp_path / "run", records)
     (folder / "config.toml").write_text('mode = "baseline"\n')
+    blank = predict_records(
+        records, np.where(np.arange(6) == 0, random_logits(records), np.nan), Thresholds()
+    )
+    write_predictions(folder / "predictions.csv", blank)
+    assert len(read_run(folder, records).sets["test"].records) == len(records.rows("test"))
     write_report(folder, records)
     assert not {"findings", "pairs"} & {path.stem for path in (folder / "figures").iterdir()}
     assert "outputs are untrained" in "".join(Reader((folder / "report.html").read_text()).words)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +161,46 @@ def test_segment_file_gives_the_same_network_or_is_refused(tmp_path: Path) -> No
         load_segmenter(tmp_path)
     with pytest.raises(CheckpointError, match="there is no file"):
         load_segmenter(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_segment_never_replaces_a_run(drawn: Path, tmp_path: Path, force: bool) -> None:
+    saved = {"config.toml": 'backbone = "resnet18"\n', "metrics.json": "{}\n"}
+    for name, content in saved.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(TrainingError, match=r"holds a run of train\.run"):
+        segment(drawn / "images", drawn / "masks", tmp_path, TINY, device="cpu", force=force)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == saved
+
+
+def test_segment_force_replaces_a_segmenter(drawn: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn / "run", tmp_path / "again")
+    short = replace(TINY, epochs=1)
+    segment(
+        drawn / "images", drawn / "masks", tmp_path / "again", short, device="cpu", force=True, bootstraps=50
+    )
+    assert "epochs = 1\n" in (tmp_path / "again" / "config.toml").read_text()
+
+
+def test_segment_lists_pictures_and_masks_of_one_stem(tmp_path: Path) -> None:
+    images, masks = write_radiographs(tmp_path, 4)
+    for folder, copy in ((images, "deep/00000_000.png"), (masks, "deep/00000_001.png")):
+        (folder / "deep").mkdir()
+        shutil.copy(folder / Path(copy).name, folder / copy)
+    with pytest.raises(ImageError) as error:
+        read_pairs(images, masks, size=64)
+    pairs = [("images", "00000_000.png"), ("masks", "00000_001.png")]
+    assert all(
+        f"{tmp_path / folder / name} and {tmp_path / folder / 'deep' / name} have the same stem"
+        in str(error.value)
+        for folder, name in pairs
+    )
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_segment_with_too_large_a_holdout_says_so(share: float) -> None:
+    with pytest.raises(TrainingError, match="choose a smaller --holdout"):
+        divide(["a", "b", "c"], share, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ import numpy as np
 from nlp.errors import CheckpointError
 from train.class_predictions import ClassPredictions
 from train.classes import joint_class_logits
+from train.config_file import read_config
 from train.image_paths import Chosen, unlabelled
 from train.operating_point import OperatingPoint, Thresholds
 from train.predictions import Predictions, predict_records
 from train.predictor import Predictor
 from train.ready import Ready
 from train.records import FloatArray
+from train.run_folder import CONFIG
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,8 @@ class Ensemble:
     """The runs' networks; their mean speaks.
 
     Of several runs, the flag's logit is the mean of their calibrated logits and its threshold the mean of their
-    thresholds on that scale; a finding's logit is the mean of theirs, a named class's probability the mean of theirs.
+    thresholds on that scale; a finding's logit is the mean of those that learnt it, NaN where none did; a named class's
+    probability is the mean of theirs.
 
     Raises:
         CheckpointError: the runs know other classes than each other.
@@ -48,6 +51,7 @@ class Ensemble:
         model = members[0].model
         self.finding_keys, self.class_names, self.flags = model.finding_keys, model.class_names, model.flags
         self.thresholds = _mean([each.thresholds for each in members])
+        self._taught = [read_config(each.run / CONFIG, {}).mode != "baseline" for each in members]
         _check_classes(members)
 
     def predict(self, chosen: Sequence[Chosen]) -> Iterator[Found]:
@@ -91,6 +95,13 @@ class Ensemble:
             each_logits.append(logits)
             warnings.append(said)
         mean: FloatArray = np.mean(each_logits, axis=0, dtype=np.float32)
+        if not all(self._taught):
+            known = [
+                each[:, 1 : self.flags]
+                for each, taught in zip(each_logits, self._taught, strict=True)
+                if taught
+            ]
+            mean[:, 1 : self.flags] = np.mean(known, axis=0) if known else np.nan
         if self.class_names and len(self.members) > 1:
             mean[:, self.flags :] = joint_class_logits([logits[:, self.flags :] for logits in each_logits])
         return mean, [list(each) for each in zip(*warnings, strict=True)]

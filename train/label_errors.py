@@ -3,7 +3,8 @@
 The rule is that of confident learning (Northcutt, Jiang and Chuang 2021, doi:10.1613/jair.1.12125): a label is suspect
 where the probability of the other class is at least the mean probability of that class among the records that have it
 as their label, and the higher of the two. Suspects are ranked by how little the network believes the label. For a
-finding, only the records count that it is measured on: captioned positives.
+finding, only the records count that it is measured on: captioned positives. Findings that the run did not learn, blank
+in its predictions, are passed over.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def label_errors(records: Records, out_of_fold: Path) -> tuple[Suspect, ...]:
     predictions = read_predictions(out_of_fold, records.finding_keys)
     places = record_places(out_of_fold, predictions, records)
     said = predictions.probabilities.astype(np.float64)
-    kept = np.flatnonzero(~np.isnan(said).any(axis=1))
+    kept = np.flatnonzero(~np.isnan(said[:, 0]))
     part, said, places = records.take(places[kept]), said[kept], places[kept]
     found = [
         Suspect(int(places[row]), key, bool(positive), float(value))
@@ -81,7 +82,7 @@ def suspect_rows(records: Records, suspects: Sequence[Suspect]) -> Iterator[tupl
 
 def _suspects(population: Population, probability: Floats) -> Iterator[tuple[int, bool, float]]:
     positive = population.positive
-    if min(positive.sum(), (~positive).sum()) < FEWEST:
+    if min(positive.sum(), (~positive).sum()) < FEWEST or np.isnan(probability).all():
         return
     other = np.where(positive, 1 - probability, probability)
     sure = np.where(positive, (1 - probability[~positive]).mean(), probability[positive].mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,8 @@ def read_pairs(images: Path, masks: Path, *, size: int, patients: Path | None = 
         patients: CSV with image (a name or a stem) and patient_id; None: by the files' names (``train.patient_names``).
 
     Raises:
-        ImageError: pictures without a mask, masks of another shape, or files that cannot be read; all at once.
+        ImageError: pictures without a mask, masks of another shape, two pictures or masks of one stem, or files that
+            cannot be read; all at once.
         InputError, ContractError: the table of patients cannot be read, or lacks a picture.
     """
     chosen, drawn = chosen_images([images]), chosen_images([masks])
@@ -66,6 +67,7 @@ def read_pairs(images: Path, masks: Path, *, size: int, patients: Path | None = 
     of_stem = {path.stem: path for path in mask_paths}
     known = _read_patients(patients) if patients else None
     problems = [each.problem for each in (*chosen, *drawn) if each.problem]
+    problems += [line for part in (paths, mask_paths) for line in _of_one_stem(part)]
     problems += [f"{path}: no mask {path.stem}.png in {masks}" for path in paths if path.stem not in of_stem]
     pairs = []
     for path in paths:
@@ -84,7 +86,7 @@ def divide(patients: Sequence[str], share: float, *, seed: int) -> tuple[IntArra
     """Rows of train, val and test, ascending: patients are drawn until a set has its share of the pictures.
 
     Raises:
-        TrainingError: there are fewer than three patients.
+        TrainingError: there are fewer than three patients, or none is left to learn from.
     """
     names = sorted(set(patients))
     if len(names) < 3:
@@ -93,13 +95,14 @@ def divide(patients: Sequence[str], share: float, *, seed: int) -> tuple[IntArra
     rows = {name: np.flatnonzero(np.array(patients) == name) for name in names}
     sets: list[list[IntArray]] = [[], []]
     for chosen, wanted in zip(sets, (share, share * (1 - share)), strict=True):
-        while not chosen or sum(map(len, chosen)) + len(rows[names[-1]]) / 2 <= wanted * len(patients):
+        while names and (
+            not chosen or sum(map(len, chosen)) + len(rows[names[-1]]) / 2 <= wanted * len(patients)
+        ):
             chosen.append(rows[names.pop()])
-    test, val = (np.sort(np.concatenate(chosen)) for chosen in sets)
-    rest = np.setdiff1d(np.arange(len(patients)), np.concatenate([test, val]))
-    if not len(rest):
+    if not names:
         raise TrainingError("no patient is left to learn from: choose a smaller --holdout")
-    return rest, val, test
+    test, val = (np.sort(np.concatenate(chosen)) for chosen in sets)
+    return np.setdiff1d(np.arange(len(patients)), np.concatenate([test, val])), val, test
 
 
 def _pair(path: Path, mask: Path, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -114,6 +117,14 @@ def _pair(path: Path, mask: Path, size: int) -> tuple[NDArray[np.uint8], NDArray
     pixels = (square(normalise(picture, SCALE), size) * 255).round().clip(0, 255).astype(np.uint8)
     lungs = Image.fromarray((drawn > _LUNG).astype(np.uint8) * 255)
     return pixels, np.array(lungs.resize((size, size), Image.Resampling.NEAREST))
+
+
+def _of_one_stem(paths: Sequence[Path]) -> Iterator[str]:
+    """A line for each that has the stem of another before: which mask is whose would be a guess."""
+    first: dict[str, Path] = {}
+    for path in paths:
+        if (before := first.setdefault(path.stem, path)) != path:
+            yield f"{before} and {path} have the same stem, by which pictures and masks are paired: rename one"
 
 
 def _patients(paths: Sequence[Path], known: Mapping[str, str] | None, table: Path | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from nlp.errors import ImageError
@@ -45,7 +45,9 @@ class Pair:
 def near_duplicates(
     paths: Sequence[Path], *, candidates: int = CANDIDATES, least: float = POSSIBLE, log: Log = SILENT
 ) -> tuple[Pair, ...]:
-    """All pairs that are certain or possible, the surest first.
+    """Pairs that are certain or possible, the surest first.
+
+    Identical pictures are all paired with the first of them, and with one another where they are candidates.
 
     Args:
         candidates: how many of the most alike each image is laid over.
@@ -64,7 +66,8 @@ def near_duplicates(
         for one, other in likely_pairs([described[row] for row in order], candidates)
     }
     found = {pair: min(round(score, 4), _BELOW_SAME) for pair, score in scores.items() if score >= least}
-    found |= dict.fromkeys(_identical(digests, order), 1.0)
+    same = (pair for pair in scores if digests[pair[0]] == digests[pair[1]])
+    found |= dict.fromkeys(chain(same, _identical(digests, order)), 1.0)
     pairs = [Pair(min(pair), max(pair), score) for pair, score in found.items()]
     return tuple(sorted(pairs, key=lambda pair: (-pair.score, pair.first, pair.second)))
 
@@ -111,6 +114,7 @@ def _read(paths: Sequence[Path], log: Log) -> tuple[list[Described], list[bytes]
 
 
 def _identical(digests: Sequence[bytes], order: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Pairs of one digest, in this order."""
+    """Of each digest the first in this order with every other: all are tied, and n copies make no n² pairs."""
     for _, group in groupby(order, key=digests.__getitem__):
-        yield from combinations(group, 2)
+        first, *others = group
+        yield from ((first, other) for other in others)

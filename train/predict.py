@@ -56,7 +56,8 @@ def predict(
     Args:
         runs: folder of a finished run, or of several, whose mean is taken (``train.ensemble``).
         paths: images, DICOM files, zip archives, and folders, whose image files at any depth are taken by name.
-        out: the table; an image that cannot be read has blank numbers and its reason in ``warning``. Networks with
+        out: the table; an image that cannot be read has blank numbers and its reason in ``warning``; findings that no
+            run learnt are blank. Networks with
             named classes write their table beside it, ``<out>.diagnosis.csv``.
         batch_size: images per step of the network; None: what suits the device.
         flips: the mean of each image and its mirror image; None: as each run did.

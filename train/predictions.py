@@ -1,7 +1,8 @@
 """predictions.csv: one schema everywhere, for a run, its folds, and images of anybody.
 
-Numbers are written so that reading them back gives the same float32. A blank number belongs to a record that could
-not be predicted; its ``warning`` says why.
+Numbers are written so that reading them back gives the same float32. A row without numbers belongs to a record that
+could not be predicted; its ``warning`` says why. Findings alone are blank where the network did not learn them (mode
+``baseline``).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Predictions:
     Attributes:
         images: the names in labels.csv, or the paths that were asked for.
         patient_ids, splits, folds: blank where unknown; a fold is the number, from 0, of the held-out part.
-        logits: (n, 1 + F), the flag first; NaN where a record was not predicted.
+        logits: (n, 1 + F), the flag first; NaN where a record was not predicted, or a finding not learnt.
         probabilities: (n, 1 + F), 0 to 1; the flag's is after temperature scaling.
         called: (n,) 1 or 0: the flag at its operating point; NaN where a record was not predicted.
         warnings: what a reader must know of this row, or blank.

@@ -81,7 +81,8 @@ def write_results(
     }
     save_model(fitted.model, out / MODEL_FILE, details={"best_epoch": str(fitted.best_epoch)})
     write_history(fitted.history, out / HISTORY)
-    write_predictions(out / PREDICTIONS, predict_records(records, logits, thresholds, warnings=warnings))
+    rows = predict_records(records, _learnt(logits, config), thresholds, warnings=warnings)
+    write_predictions(out / PREDICTIONS, rows)
     if folds:
         _add_folds(metrics, out, config, records, folds, warnings=warnings, bootstraps=bootstraps)
     if names := fitted.model.class_names:
@@ -137,7 +138,7 @@ def _add_folds(
     parts = [
         predict_records(
             records.take(each.fold.held_out),
-            each.logits,
+            _learnt(each.logits, config),
             point,
             fold=number,
             warnings=[warnings[row] for row in each.fold.held_out],
@@ -163,6 +164,12 @@ def _add_folds(
     simple = shortcuts_as_json(shortcut_of_folds(records, held_out, seed=config.seed, bootstraps=bootstraps))
     for group, found in simple.items():
         metrics["shortcut"][group]["out_of_fold"] = found["out_of_fold"]
+
+
+def _learnt(logits: FloatArray, config: Config) -> FloatArray:
+    """NaN for findings whose heads never learnt: what they say is chance."""
+    chance = (np.arange(logits.shape[1]) > 0) & (config.mode == "baseline")
+    return np.where(chance, np.float32(np.nan), logits)
 
 
 def _training(config: Config, fitted: Fitted, records: Records) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _measured(path: Path, records: Records, thresholds: Sequence[Mapping[str, An
         found.probabilities[:, 0].astype(np.float64),
         logits[:, 1:] >= np.array(points)[folds],
     )
-    return measured.take(np.flatnonzero(~np.isnan(logits).any(axis=1)))
+    return measured.take(np.flatnonzero(~np.isnan(logits[:, 0])))
 
 
 def _logit(thresholds: Mapping[str, Any], key: str) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from nlp.command import run_command
 from nlp.errors import OutputError, TrainingError
 from train.progress import SILENT, Log
+from train.run_folder import CONFIG, METRICS
 from train.segment_settings import SEGMENTER, SegmentSettings
 from train.summary import DISCLAIMER
 
@@ -51,7 +53,7 @@ def segment(
         images: folder of pictures.
         masks: folder with a mask of the same stem and size for each; lung is brighter than half.
         patients: CSV with image and patient_id; None: by the files' names (``train.patient_names``).
-        force: replace what is in ``out``.
+        force: replace the segmenter in ``out``; a run of ``train.run`` is never replaced.
 
     Returns:
         What metrics.json holds.
@@ -63,6 +65,8 @@ def segment(
     from train.segment_fit import fit_segmenter
     from train.segment_results import write_segmented
 
+    if _is_run(out):
+        raise TrainingError(f"{out} holds a run of train.run, which would be lost: choose another --out")
     if (out / SEGMENTER).exists() and not force:
         raise TrainingError(f"{out} holds a segmenter: choose another --out, or --force to replace it")
     pairs = read_pairs(images, masks, size=settings.size, patients=patients)
@@ -73,6 +77,17 @@ def segment(
     model, history = fit_segmenter(settings, pairs, train_rows=train, val_rows=val, device=device, log=log)
     sets = {"train": train, "val": val, "test": test}
     return write_segmented(out, settings, model, pairs, sets, history, bootstraps=bootstraps)
+
+
+def _is_run(out: Path) -> bool:
+    """Whether a network was, or is being, trained there: its settings and figures have the names of the segmenter's."""
+    if not (out / CONFIG).exists():
+        return (out / METRICS).exists()
+    try:
+        settings = tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
+    return "encoder" not in settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
