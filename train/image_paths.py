@@ -14,6 +14,7 @@ from nlp.image_names import IMAGE_SUFFIXES
 from train.archives import ARCHIVE, members, opened
 from train.dicom import frame_path, is_dicom, read_header
 from train.image_forms import DICOM_SUFFIXES
+from train.patient_key import patient_key
 from train.progress import SILENT, Log
 from train.records import Records
 
@@ -36,18 +37,19 @@ class Chosen:
     problem: str = ""
 
 
-def chosen_images(paths: Sequence[Path], log: Log = SILENT, *, key: bytes = b"") -> list[Chosen]:
+def chosen_images(paths: Sequence[Path], log: Log = SILENT, *, key: bytes | None = None) -> list[Chosen]:
     """Every image once, files as they were named, those of a folder or archive in the order of their names.
 
     The slices of a DICOM series stand together, from one end to the other. Below folders and in archives, hidden files
     and files that are no images by their suffix or first bytes are passed over; ``log`` is told how many.
 
     Args:
-        key: makes the hashes of DICOM patients (``train.dicom``).
+        key: makes the hashes of DICOM patients (``train.dicom``); None: a new one, so that nobody can make them again.
 
     Raises:
         ImageError: there is not a single one.
     """
+    key = key or patient_key(None)  # never without: whoever guesses an id could make its plain hash
     found: dict[Path, Chosen] = {}
     passed = 0
     for path in paths:
