@@ -100,6 +100,9 @@ def test_dicom_series_is_one_patient_in_the_order_of_its_positions(tmp_path: Pat
     assert len(set(patients[:3])) == 1 and len(set(patients)) == 2 and CANARY not in "".join(patients)
     again = chosen_images([tmp_path / "study"], key=bytes([1] * 32))
     assert not set(patients) & {each.patient_id for each in again}
+    for key in (None, b""):  # nobody who knows an id can make its hash
+        unnamed = [{each.patient_id for each in chosen_images([tmp_path / "study"], key=key)} for _ in "ab"]
+        assert len(unnamed[0]) == 2 and not unnamed[0] & unnamed[1]
 
 
 def test_dicom_frames_are_pictures_of_their_own(tmp_path: Path) -> None:
@@ -134,6 +137,28 @@ def test_dicom_without_a_picture_or_cut_short_is_one_error(tmp_path: Path) -> No
     (tmp_path / "none.dcm").write_bytes(b"")
     with pytest.raises(ImageError, match="without a picture"):
         read_grey(tmp_path / "none.dcm")
+
+
+def test_dicom_that_inflates_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ct(np.zeros((1000, 1000)))
+    made.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    path = saved(tmp_path, "deflated.dcm", made)
+    assert read_grey(path).shape == (1000, 1000)
+
+    def never(*what: object, **how: object) -> bytes:
+        raise AssertionError("inflated without a bound")
+
+    monkeypatch.setattr("train.dicom.MOST_BYTES", 2**20)
+    monkeypatch.setattr("zlib.decompress", never)
+    (found,) = chosen_images([path])
+    assert not found.patient_id, "its header lies behind what is not inflated"
+    with pytest.raises(ImageError, match=r"deflated\.dcm: would inflate to more than the 1 MB"):
+        read_grey(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-200])
+    monkeypatch.undo()
+    with pytest.raises(ImageError, match="damaged DICOM"):
+        read_grey(path)
 
 
 def test_dicom_header_keeps_hashes_only() -> None:

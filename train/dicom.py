@@ -12,14 +12,16 @@ import io
 import logging
 import re
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp.errors import ImageError
+from train.archives import MOST_BYTES
 from train.dicom_window import Window
 
 FloatArray = NDArray[np.float32]
@@ -33,6 +35,7 @@ NOT_CT, NOT_AXIAL, SCOUT, COLOUR = (
 OF_SLICES = (NOT_CT, NOT_AXIAL, SCOUT)
 """What is out of the ordinary where a CT slice is meant, not a radiograph."""
 _MOST_FRAMES = 10_000
+_PIECE = 2**20
 _HEADER = (
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
@@ -86,7 +89,7 @@ def read_header(file: IO[bytes], key: bytes) -> Header:
         ImageError: pydicom is missing, or the file is damaged; the reason only.
     """
     try:
-        found = _pydicom().dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_HEADER))
+        found = _dataset(file, stop_before_pixels=True, specific_tags=list(_HEADER))
         patient = [str(found.get(name) or "").strip() for name in ("PatientID", "StudyInstanceUID")]
         series = str(found.get("SeriesInstanceUID") or "").strip()
         return Header(
@@ -114,11 +117,34 @@ def read_slice(content: bytes, frame: int | None, window: Window) -> tuple[Float
     from train.dicom_pixels import grey_slice
 
     try:
-        return grey_slice(_pydicom().dcmread(io.BytesIO(content), force=True), frame, window)
+        return grey_slice(_dataset(io.BytesIO(content)), frame, window)
     except ImageError:
         raise
     except Exception as error:
         raise _damaged(error) from None  # what pydicom says may quote a tag
+
+
+def _dataset(file: Any, **how: Any) -> Any:
+    library = _pydicom()
+    _check_inflated(file)
+    return library.dcmread(file, force=True, **how)
+
+
+def _check_inflated(file: BinaryIO) -> None:
+    """A deflated file says nowhere how large it is inside, and pydicom inflates it whole; counted in pieces first."""
+    from pydicom.filereader import _read_file_meta_info, read_preamble  # what dcmread itself asks
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    read_preamble(file, force=True)
+    if _read_file_meta_info(file).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        inflater, packed, size = zlib.decompressobj(-zlib.MAX_WBITS), file.read(), 0
+        while packed and size <= MOST_BYTES:
+            size += len(inflater.decompress(packed, _PIECE))
+            packed = inflater.unconsumed_tail
+        if size > MOST_BYTES:
+            most = MOST_BYTES // 2**20
+            raise ImageError(f"would inflate to more than the {most} MB that are read of one file")
+    file.seek(0)
 
 
 def _place(found: Any) -> float:
