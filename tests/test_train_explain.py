@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -238,6 +239,26 @@ def test_predict_draws_heatmaps(made: Path, tmp_path: Path) -> None:
     arguments = [str(made / "ladnn"), image, "-o", out, "--heatmaps", str(tmp_path / "maps")]
     assert train.predict.main(arguments) == 0
     assert (tmp_path / "maps" / "000.png").exists() and (tmp_path / "maps" / TABLE).exists()
+
+
+def test_explain_and_heatmaps_never_replace_an_image(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "images" / "000.png"
+    image.parent.mkdir()
+    image.write_bytes(before := (made / "images" / "000.png").read_bytes())
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "000.png").symlink_to(image)
+    said = {"images": "1 of the images, such as 000.png", "linked": "1 of the images", "run": "of a run"}
+    shutil.copytree(made / "ladnn", tmp_path / "run")
+    for name, words in said.items():
+        folder, table = str(tmp_path / name), tmp_path / "p.csv"
+        assert train.explain.main([str(made / "ladnn"), str(image), "--out", folder]) == 1
+        assert words in capsys.readouterr().err
+        arguments = [str(made / "ladnn"), str(image.parent), "-o", str(table), "--heatmaps", folder]
+        assert train.predict.main(arguments) == 1 and not table.exists()
+        assert words in capsys.readouterr().err
+    assert image.read_bytes() == before and not list(tmp_path.rglob("*.np[z]"))
 
 
 # ---- the report
