@@ -75,6 +75,11 @@ def members(archive: Path) -> Iterator[tuple[Path, str]]:
             yield archive / name, _problem(member)
 
 
+def forget_archives() -> None:
+    """Let go of archives that were read: an open one holds its data even when the file is deleted."""
+    _zip.cache_clear()  # each is closed as soon as no thread reads it any more
+
+
 def _problem(member: ZipInfo) -> str:
     if member.filename.lower().endswith(ARCHIVE):
         return "is an archive inside an archive, which is not opened; unpack the outer one"

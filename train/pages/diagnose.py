@@ -12,6 +12,7 @@ import streamlit as st
 
 from nlp.errors import ImageError, ToolkitError
 from nlp.image_names import ImageFolder
+from train.archives import forget_archives
 from train.pages.diagnose_batch import batch, shown_name
 from train.run_folder import METRICS
 from train.summary import DISCLAIMER
@@ -91,7 +92,10 @@ def _on_disk(files: Sequence[UploadedFile]) -> Iterator[Path]:
             below = Path(place) / f"{number:05d}"
             below.mkdir()
             (below / _plain(file.name)).write_bytes(file.getbuffer())
-        yield Path(place)
+        try:
+            yield Path(place)
+        finally:
+            forget_archives()
 
 
 def _plain(name: str) -> str:
