@@ -25,7 +25,9 @@ def check_tables(outs: Sequence[Path], paths: Iterable[Path]) -> None:
         if not target.parent.is_dir():
             raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
         if _is_run(target.parent):
-            raise OutputError(f"{out} lies in the folder of a run, whose files stay: choose another place with -o")
+            raise OutputError(
+                f"{out} lies in the folder of a run, whose files stay: choose another place with -o"
+            )
         if target in inputs:
             raise OutputError(f"{out} is an input, which is never replaced: choose another name with -o")
 
