@@ -52,6 +52,14 @@ def test_archives_are_read_without_unpacking(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["set.zip", "z.png"]
 
 
+def test_archives_members_of_odd_names_are_read(tmp_path: Path) -> None:
+    archive = packed(tmp_path / "set.zip", **{"./x.png": png(), "d//y.png": png(), "./d/./z.png": png()})
+    found = chosen_images([archive])
+    assert {each.path for each in found} == {archive / name for name in ("x.png", "d/y.png", "d/z.png")}
+    for each in found:
+        np.testing.assert_array_equal(read_grey(each.path), PICTURE.astype(np.float32) / 255)
+
+
 @pytest.mark.parametrize(
     "name", ["../evil.png", "/etc/evil.png", "a/../../evil.png", "..\\evil.png", "C:evil.png"]
 )

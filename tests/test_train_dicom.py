@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,29 @@ def test_dicom_frames_are_pictures_of_their_own(tmp_path: Path) -> None:
         read_grey(path)
     with pytest.raises(ImageError, match="frame 9 is not among them"):
         read_grey(path / "frame-9")
+
+
+def test_dicom_files_may_be_called_like_frames(tmp_path: Path) -> None:
+    several = np.stack([np.full((100, 100), value) for value in (-1200, -600, 0)])
+    contents = {}
+    for name, values in {"frame-1": RAMP, "d/frame-2": RAMP, "frame-3": several}.items():
+        contents[name] = saved(tmp_path / "made", "one.dcm", ct(values)).read_bytes()
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    found = {each.path.relative_to(tmp_path).as_posix(): each.path for each in chosen_images([tmp_path])}
+    zipped = ["d/frame-2", "frame-1", *(f"frame-3/frame-{number}" for number in (1, 2, 3))]
+    assert {name for name in found if "set.zip" in name} == {f"set.zip/{name}" for name in zipped}
+    for name in zipped[:2]:
+        np.testing.assert_array_equal(
+            read_grey(found[f"set.zip/{name}"]), read_grey_of(contents[name], tmp_path)
+        )
+    assert round(float(read_grey(found["set.zip/frame-3/frame-2"]).mean()), 2) == 0.5
+
+
+def read_grey_of(content: bytes, folder: Path) -> np.ndarray[Any, Any]:
+    (folder / "plain.dcm").write_bytes(content)
+    return read_grey(folder / "plain.dcm")
 
 
 @pytest.mark.parametrize(

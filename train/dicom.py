@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.errors import ImageError
-from train.archives import MOST_BYTES
+from train.archives import MOST_BYTES, there
 from train.dicom_window import Window
 
 FloatArray = NDArray[np.float32]
@@ -77,7 +77,7 @@ def without_frame(path: Path) -> tuple[Path, int | None]:
     ((PosixPath('a.dcm'), 2), (PosixPath('a.dcm'), None))
     """
     found = _FRAME.fullmatch(path.name)
-    if found and not path.exists() and not path.parent.is_dir():
+    if found and not there(path) and not path.parent.is_dir():
         return path.parent, int(found[1]) - 1
     return path, None
 
