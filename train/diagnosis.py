@@ -30,7 +30,10 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Frequency:
-    """How often records with about this probability were positive: ``observed`` of ``n``, and Wilson's 95 % interval."""
+    """How often images with about this probability were positive: ``observed`` of ``n``, and Wilson's 95 % interval.
+
+    It counts images as if each were of another patient: where patients have several it is too narrow.
+    """
 
     observed: float
     low: float

@@ -138,7 +138,8 @@ def _one(reading: Reading, images: Path | None) -> None:
         st.table([_row(each) for each in reading.outputs], hide_index=True)
         st.caption(
             "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of test images "
-            "with about this probability, so many were positive, with the 95 % interval; a wide one means that nobody knows."
+            "with about this probability, so many were positive, with the 95 % interval "
+            "over images, too narrow where patients have several; a wide one means that nobody knows."
         )
     with right:
         opaque = st.slider("Opacity of the maps", 0, 100, 60, 5, format="%d %%") / 100
