@@ -118,6 +118,18 @@ def test_dicom_frames_are_pictures_of_their_own(tmp_path: Path) -> None:
         read_grey(path / "frame-9")
 
 
+def test_dicom_frames_are_no_more_than_the_file_holds(tmp_path: Path) -> None:
+    made = ct(np.zeros((3, 100, 100)), NumberOfFrames=9_999)
+    found = chosen_images([saved(tmp_path, "several.dcm", made)])
+    assert len(found) == 3
+    with pytest.raises(ImageError, match=r"frame-2: is a damaged DICOM file"):
+        read_grey(found[1].path)
+    made.PixelData = pydicom.encaps.encapsulate([b"--"] * 3)
+    made.file_meta.TransferSyntaxUID = pydicom.uid.RLELossless
+    path = saved(tmp_path, "packed.dcm", made)
+    assert len(chosen_images([path])) <= path.stat().st_size // 8 < 9_999
+
+
 def test_dicom_files_may_be_called_like_frames(tmp_path: Path) -> None:
     several = np.stack([np.full((100, 100), value) for value in (-1200, -600, 0)])
     contents = {}

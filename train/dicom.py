@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 import re
 import warnings
 import zlib
@@ -36,9 +37,11 @@ OF_SLICES = (NOT_CT, NOT_AXIAL, SCOUT)
 """What is out of the ordinary where a CT slice is meant, not a radiograph."""
 _MOST_FRAMES = 10_000
 _PIECE = 2**20
+_LEAST_BITS = 64  # the head of an item, which every compressed frame has
 _HEADER = (
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
+    *("Rows", "Columns", "BitsAllocated"),
 )
 _FRAME = re.compile(r"frame-(\d+)")
 
@@ -95,7 +98,7 @@ def read_header(file: IO[bytes], key: bytes) -> Header:
         return Header(
             patient_id=_hashed(next((each for each in (*patient, series) if each), ""), key),
             series=_hashed(series, key),
-            frames=min(int(found.get("NumberOfFrames") or 1), _MOST_FRAMES),
+            frames=_frames(found, file),
             place=_place(found),
         )
     except ImageError:
@@ -117,7 +120,8 @@ def read_slice(content: bytes, frame: int | None, window: Window) -> tuple[Float
     from train.dicom_pixels import grey_slice
 
     try:
-        return grey_slice(_dataset(io.BytesIO(content)), frame, window)
+        dataset = _dataset(io.BytesIO(content))
+        return grey_slice(dataset, frame, window, frames=_frames(dataset, io.BytesIO(content)))
     except ImageError:
         raise
     except Exception as error:
@@ -145,6 +149,21 @@ def _check_inflated(file: BinaryIO) -> None:
             most = MOST_BYTES // 2**20
             raise ImageError(f"would inflate to more than the {most} MB that are read of one file")
     file.seek(0)
+
+
+def _frames(found: Any, file: IO[bytes]) -> int:
+    """The pictures in a file: what it says, but no more than its bytes could hold; a few could call themselves many."""
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, UncompressedTransferSyntaxes
+
+    said = min(int(found.get("NumberOfFrames") or 1), _MOST_FRAMES)
+    if said < 2:
+        return said
+    syntax = found.file_meta.get("TransferSyntaxUID")
+    size = MOST_BYTES if syntax == DeflatedExplicitVRLittleEndian else file.seek(0, io.SEEK_END)
+    bits = _LEAST_BITS
+    if syntax is None or syntax in UncompressedTransferSyntaxes:
+        bits = math.prod(int(found.get(name) or 1) for name in ("Rows", "Columns", "BitsAllocated"))
+    return max(1, min(said, 8 * size // bits))
 
 
 def _place(found: Any) -> float:
