@@ -10,7 +10,7 @@ from PIL import Image
 
 import train.archives
 from nlp.errors import ImageError
-from train.archives import members
+from train.archives import forget_archives, members
 from train.image_forms import read_grey
 from train.image_paths import chosen_images
 
@@ -50,6 +50,14 @@ def test_archives_are_read_without_unpacking(tmp_path: Path) -> None:
     for each in found:
         np.testing.assert_array_equal(read_grey(each.path), PICTURE.astype(np.float32) / 255)
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["set.zip", "z.png"]
+
+
+def test_archives_members_of_odd_names_are_read(tmp_path: Path) -> None:
+    archive = packed(tmp_path / "set.zip", **{"./x.png": png(), "d//y.png": png(), "./d/./z.png": png()})
+    found = chosen_images([archive])
+    assert {each.path for each in found} == {archive / name for name in ("x.png", "d/y.png", "d/z.png")}
+    for each in found:
+        np.testing.assert_array_equal(read_grey(each.path), PICTURE.astype(np.float32) / 255)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +101,35 @@ def test_archives_that_lie_about_sizes_are_counted(tmp_path: Path, monkeypatch: 
     large.write_bytes(bytes(2000))
     with pytest.raises(ImageError, match="more than the 0 MB"):
         read_grey(large)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a list of open files")
+def test_archives_are_let_go(tmp_path: Path) -> None:
+    archive = packed(tmp_path / "set.zip", **{"a.png": png()})
+    read_grey(archive / "a.png")
+    assert archive in open_files()
+    forget_archives()
+    assert archive not in open_files()
+
+
+def open_files() -> set[Path]:
+    return {path.resolve() for path in Path("/proc/self/fd").iterdir()}
+
+
+def test_image_paths_follow_no_link_out_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for path in (tmp_path / "secret.png", folder / "own.png"):
+        path.write_bytes(png())
+    packed(tmp_path / "secret.zip", **{"a.png": png()})
+    for name in ("secret.png", "secret.zip"):
+        (folder / name).symlink_to(tmp_path / name)
+    (tmp_path / "door").symlink_to(folder, target_is_directory=True)
+    found = {each.path.name: each.problem for each in chosen_images([tmp_path / "door"])}
+    assert found.pop("own.png") == "" and set(found) == {"secret.png", "secret.zip"}
+    assert all("leads out of its folder" in problem for problem in found.values())
+    (named,) = chosen_images([folder / "secret.png"])
+    assert not named.problem, "one that is named itself is meant"
 
 
 def test_archives_damaged_ones_are_one_problem(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,9 @@ def test_dicom_series_is_one_patient_in_the_order_of_its_positions(tmp_path: Pat
     assert len(set(patients[:3])) == 1 and len(set(patients)) == 2 and CANARY not in "".join(patients)
     again = chosen_images([tmp_path / "study"], key=bytes([1] * 32))
     assert not set(patients) & {each.patient_id for each in again}
+    for key in (None, b""):  # nobody who knows an id can make its hash
+        unnamed = [{each.patient_id for each in chosen_images([tmp_path / "study"], key=key)} for _ in "ab"]
+        assert len(unnamed[0]) == 2 and not unnamed[0] & unnamed[1]
 
 
 def test_dicom_frames_are_pictures_of_their_own(tmp_path: Path) -> None:
@@ -112,6 +116,41 @@ def test_dicom_frames_are_pictures_of_their_own(tmp_path: Path) -> None:
         read_grey(path)
     with pytest.raises(ImageError, match="frame 9 is not among them"):
         read_grey(path / "frame-9")
+
+
+def test_dicom_frames_are_no_more_than_the_file_holds(tmp_path: Path) -> None:
+    made = ct(np.zeros((3, 100, 100)), NumberOfFrames=9_999)
+    found = chosen_images([saved(tmp_path, "several.dcm", made)])
+    assert len(found) == 3
+    with pytest.raises(ImageError, match=r"frame-2: is a damaged DICOM file"):
+        read_grey(found[1].path)
+    made.PixelData = pydicom.encaps.encapsulate([b"--"] * 3)
+    made.file_meta.TransferSyntaxUID = pydicom.uid.RLELossless
+    path = saved(tmp_path, "packed.dcm", made)
+    assert len(chosen_images([path])) <= path.stat().st_size // 8 < 9_999
+
+
+def test_dicom_files_may_be_called_like_frames(tmp_path: Path) -> None:
+    several = np.stack([np.full((100, 100), value) for value in (-1200, -600, 0)])
+    contents = {}
+    for name, values in {"frame-1": RAMP, "d/frame-2": RAMP, "frame-3": several}.items():
+        contents[name] = saved(tmp_path / "made", "one.dcm", ct(values)).read_bytes()
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    found = {each.path.relative_to(tmp_path).as_posix(): each.path for each in chosen_images([tmp_path])}
+    zipped = ["d/frame-2", "frame-1", *(f"frame-3/frame-{number}" for number in (1, 2, 3))]
+    assert {name for name in found if "set.zip" in name} == {f"set.zip/{name}" for name in zipped}
+    for name in zipped[:2]:
+        np.testing.assert_array_equal(
+            read_grey(found[f"set.zip/{name}"]), read_grey_of(contents[name], tmp_path)
+        )
+    assert round(float(read_grey(found["set.zip/frame-3/frame-2"]).mean()), 2) == 0.5
+
+
+def read_grey_of(content: bytes, folder: Path) -> np.ndarray[Any, Any]:
+    (folder / "plain.dcm").write_bytes(content)
+    return read_grey(folder / "plain.dcm")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +173,28 @@ def test_dicom_without_a_picture_or_cut_short_is_one_error(tmp_path: Path) -> No
     (tmp_path / "none.dcm").write_bytes(b"")
     with pytest.raises(ImageError, match="without a picture"):
         read_grey(tmp_path / "none.dcm")
+
+
+def test_dicom_that_inflates_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ct(np.zeros((1000, 1000)))
+    made.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    path = saved(tmp_path, "deflated.dcm", made)
+    assert read_grey(path).shape == (1000, 1000)
+
+    def never(*what: object, **how: object) -> bytes:
+        raise AssertionError("inflated without a bound")
+
+    monkeypatch.setattr("train.dicom.MOST_BYTES", 2**20)
+    monkeypatch.setattr("zlib.decompress", never)
+    (found,) = chosen_images([path])
+    assert not found.patient_id, "its header lies behind what is not inflated"
+    with pytest.raises(ImageError, match=r"deflated\.dcm: would inflate to more than the 1 MB"):
+        read_grey(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-200])
+    monkeypatch.undo()
+    with pytest.raises(ImageError, match="damaged DICOM"):
+        read_grey(path)
 
 
 def test_dicom_header_keeps_hashes_only() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import train.explain
@@ -15,16 +17,19 @@ import train.predict
 import train.report
 from nlp.errors import ContractError, ImageError
 from tests.train_phantoms import KEYS, phantom_config, phantom_records, write_phantoms
+from train.diagnosis import Diagnosis
 from train.explain import explain
 from train.explain_files import TABLE
 from train.explain_settings import Settings
 from train.figure_style import png
 from train.image_forms import read_grey
+from train.image_paths import Chosen, unlabelled
+from train.inference import pooled_features
 from train.lesion_marks import LesionBox, Marks, read_boxes
 from train.map_places import on_image, scaled
 from train.overlays import Panel, overlay
 from train.pictures_attention import attention_pictures, chosen_rows
-from train.predictions import read_predictions
+from train.predictions import predict_records, read_predictions
 from train.prepare import prepare_image
 from train.run import run
 from train.run_files import read_run
@@ -240,6 +245,52 @@ def test_predict_draws_heatmaps(made: Path, tmp_path: Path) -> None:
     arguments = [str(made / "ladnn"), image, "-o", out, "--heatmaps", str(tmp_path / "maps")]
     assert train.predict.main(arguments) == 0
     assert (tmp_path / "maps" / "000.png").exists() and (tmp_path / "maps" / TABLE).exists()
+
+
+def test_explain_and_heatmaps_never_replace_an_image(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "images" / "000.png"
+    image.parent.mkdir()
+    image.write_bytes(before := (made / "images" / "000.png").read_bytes())
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "000.png").symlink_to(image)
+    said = {"images": "1 of the images, such as 000.png", "linked": "1 of the images", "run": "of a run"}
+    shutil.copytree(made / "ladnn", tmp_path / "run")
+    for name, words in said.items():
+        folder, table = str(tmp_path / name), tmp_path / "p.csv"
+        assert train.explain.main([str(made / "ladnn"), str(image), "--out", folder]) == 1
+        assert words in capsys.readouterr().err
+        arguments = [str(made / "ladnn"), str(image.parent), "-o", str(table), "--heatmaps", folder]
+        assert train.predict.main(arguments) == 1 and not table.exists()
+        assert words in capsys.readouterr().err
+    assert image.read_bytes() == before and not list(tmp_path.rglob("*.np[z]"))
+
+
+@pytest.mark.parametrize("name", ["ladnn", "baseline"])
+def test_diagnosis_passes_a_picture_once_and_says_what_predict_says(
+    made: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    diagnosis, path = Diagnosis(made / name), made / "images" / "003.png"
+    network, ready = diagnosis.network, next(diagnosis.network.prepared([Chosen(path)]))
+    assert ready.pixels is not None and network.neighbours is not None
+    logits, (unlike,) = network.predict([ready.pixels])
+    image, size = torch.from_numpy(ready.pixels[np.newaxis]), network.model.image_settings.size
+    features = pooled_features(network.model, image, np.arange(1), size=size)
+    passes, prepared = [], []
+    forward, prepare = network.model.forward_features, network.prepared
+    monkeypatch.setattr(
+        network.model, "forward_features", lambda images: passes.append(len(images)) or forward(images)
+    )
+    monkeypatch.setattr(network, "prepared", lambda some: prepared.append(len(some)) or prepare(some))
+    found = diagnosis.read(Chosen(path))
+    assert passes == [1, 1] and prepared == [1]  # itself and its mirror image
+    assert list(found.similar) == network.neighbours.nearest(features, 4)[0]
+    assert unlike in found.warning
+    known = unlabelled([Chosen(path)], network.model.finding_keys)
+    expected = predict_records(known, logits, network.thresholds).probabilities[0]
+    shown = [each.probability for each in found.outputs]
+    np.testing.assert_allclose(shown, expected[: len(shown)], atol=1e-5)
 
 
 # ---- the report

@@ -123,8 +123,15 @@ def test_predict_the_runs_files_are_not_replaced(
     before = (made / "run" / "predictions.csv").read_bytes()
     monkeypatch.chdir(made / "run")
     assert train.predict.main([".", str(made / "images")]) == 1
-    assert "choose another name with -o" in capsys.readouterr().err
+    assert "choose another place with -o" in capsys.readouterr().err
     assert (made / "run" / "predictions.csv").read_bytes() == before
+    for name in ("history.csv", "new.jsonl", "diagnosis.csv"):
+        assert train.predict.main([str(made / "run"), str(made / "images"), "-o", name]) == 1
+        assert "lies in the folder of a run" in capsys.readouterr().err
+    table = tmp_path / "p.diagnosis.csv"
+    table.write_text("")
+    assert train.predict.main([str(made / "run"), str(table), "-o", str(tmp_path / "p.csv")]) == 1
+    assert "is an input" in capsys.readouterr().err
     assert train.predict.main([".", str(made / "images"), "-o", str(tmp_path / "no" / "p.csv")]) == 1
     assert "there is no folder" in capsys.readouterr().err
 

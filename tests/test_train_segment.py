@@ -234,6 +234,17 @@ def test_segment_command_applies(drawn: Path, tmp_path: Path, capsys: pytest.Cap
     assert read_grey(tmp_path / "00000_000.png").shape == (SIZE[1], SIZE[0])
 
 
+def test_segment_never_replaces_a_picture(
+    drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(before := (drawn / "images" / "00000_000.png").read_bytes())
+    for out in (tmp_path, drawn / "run"):
+        assert train.segment.main([str(picture), "--apply", str(drawn / "run"), "--out", str(out)]) == 1
+        assert "choose another" in capsys.readouterr().err
+    assert picture.read_bytes() == before and not (tmp_path / "lungs.csv").exists()
+
+
 def test_segment_never_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*where: object, **how: object) -> None:
         raise AssertionError("asked the network")

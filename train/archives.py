@@ -6,7 +6,8 @@ an archive may lie about them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -33,9 +34,19 @@ def opened(path: Path) -> IO[bytes]:
         _check_size(path.stat().st_size)
         return path.open("rb")
     held = _zip(archive, archive.stat().st_mtime_ns)
-    member = held.getinfo(path.relative_to(archive).as_posix())
+    member = held.members[path.relative_to(archive)]
     _check_size(member.file_size)
-    return held.open(member)
+    return held.file.open(member)
+
+
+def there(path: Path) -> bool:
+    """Whether a path is a file, or a member of an archive."""
+    if (archive := _archive_above(path)) is None:
+        return path.is_file()
+    try:
+        return path.relative_to(archive) in _zip(archive, archive.stat().st_mtime_ns).members
+    except (BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
 
 
 def content(path: Path) -> bytes:
@@ -59,7 +70,7 @@ def members(archive: Path) -> Iterator[tuple[Path, str]]:
         ImageError: it is no archive, or far larger inside than any set of images; with its path.
     """
     try:
-        found = _zip(archive, archive.stat().st_mtime_ns).infolist()
+        found = _zip(archive, archive.stat().st_mtime_ns).file.infolist()
     except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ImageError(
             f"{archive}: is no zip archive, or a damaged one ({type(error).__name__})"
@@ -73,6 +84,11 @@ def members(archive: Path) -> Iterator[tuple[Path, str]]:
             yield archive / f"member-{number}", "its name leads out of the archive"
         elif not any(part.startswith((".", "__MACOSX")) for part in name.parts):
             yield archive / name, _problem(member)
+
+
+def forget_archives() -> None:
+    """Let go of archives that were read: an open one holds its data even when the file is deleted."""
+    _zip.cache_clear()  # each is closed as soon as no thread reads it any more
 
 
 def _problem(member: ZipInfo) -> str:
@@ -112,7 +128,16 @@ def _archive_above(path: Path) -> Path | None:
     )
 
 
+@dataclass(frozen=True)
+class _Zip:
+    """An archive and its files by the names they have here: ``./a//b.png`` is ``a/b.png``."""
+
+    file: ZipFile
+    members: Mapping[Path, ZipInfo]
+
+
 @lru_cache(maxsize=4)
-def _zip(archive: Path, _changed: int) -> ZipFile:
+def _zip(archive: Path, _changed: int) -> _Zip:
     """The directory is read once, not once a member; members may be read by several threads."""
-    return ZipFile(archive)
+    file = ZipFile(archive)
+    return _Zip(file, {Path(each.filename): each for each in file.infolist() if not each.is_dir()})

@@ -37,10 +37,12 @@ class Attention:
         logits: (B, 1 + F), of all outputs.
         maps: (B, K, h, w) float32 at the size of the feature maps, 0 and above, not scaled: only their shape is
             comparable between outputs.
+        pooled: (B, P) float32, the features of the images themselves that the heads read.
     """
 
     logits: Tensor
     maps: Tensor
+    pooled: Tensor
 
 
 def attend(
@@ -64,7 +66,8 @@ def attend(
 def with_mirror_images(look: Callable[[Tensor], Attention], images: Tensor) -> Attention:
     """What ``look`` finds in images and their mirror images, as a mean; the maps of these are turned back."""
     found, mirrored = look(images), look(images.flip(-1))
-    return Attention((found.logits + mirrored.logits) / 2, (found.maps + mirrored.maps.flip(-1)) / 2)
+    maps = (found.maps + mirrored.maps.flip(-1)) / 2
+    return Attention((found.logits + mirrored.logits) / 2, maps, found.pooled)
 
 
 def gradcam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
@@ -128,4 +131,4 @@ def _attend(
     # a mean hands its gradient to all places alike
     places = maps.shape[2] * maps.shape[3]
     found = [method(maps, (each / places)[:, :, None, None].expand_as(maps)) for each in gradients]
-    return Attention(logits.detach(), torch.stack(found, dim=1))
+    return Attention(logits.detach(), torch.stack(found, dim=1), pooled.detach())

@@ -30,7 +30,10 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Frequency:
-    """How often records with about this probability were positive: ``observed`` of ``n``, and Wilson's 95 % interval."""
+    """How often images with about this probability were positive: ``observed`` of ``n``, and Wilson's 95 % interval.
+
+    It counts images as if each were of another patient: where patients have several it is too narrow.
+    """
 
     observed: float
     low: float
@@ -100,17 +103,16 @@ class Diagnosis:
         if chosen.problem:
             raise ImageError(chosen.problem)
         found = next(self.explainer.explain([chosen.path]))
-        (ready,) = self.network.prepared([chosen])
-        if isinstance(found, Unreadable) or ready.pixels is None:
-            raise ImageError(ready.warning)
+        if isinstance(found, Unreadable):
+            raise ImageError(found.reason)
         picture, explained = found
-        _, (unlike,) = self.network.predict([ready.pixels])
+        (unlike,) = self.network.unlike(explained.features[np.newaxis])
         return Reading(
             picture=picture,
             outputs=self._outputs(explained),
             maps=explained.on_image(),
             warning="; ".join(filter(None, (explained.warning, unlike))),
-            similar=tuple(self.network.similar(ready.pixels, SIMILAR)),
+            similar=tuple(self.network.similar(explained.features, SIMILAR)),
         )
 
     def _outputs(self, found: Explained) -> tuple[Output, ...]:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 import re
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp.errors import ImageError
+from train.archives import MOST_BYTES, there
 from train.dicom_window import Window
 
 FloatArray = NDArray[np.float32]
@@ -33,9 +36,12 @@ NOT_CT, NOT_AXIAL, SCOUT, COLOUR = (
 OF_SLICES = (NOT_CT, NOT_AXIAL, SCOUT)
 """What is out of the ordinary where a CT slice is meant, not a radiograph."""
 _MOST_FRAMES = 10_000
+_PIECE = 2**20
+_LEAST_BITS = 64  # the head of an item, which every compressed frame has
 _HEADER = (
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "NumberOfFrames"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
+    *("Rows", "Columns", "BitsAllocated"),
 )
 _FRAME = re.compile(r"frame-(\d+)")
 
@@ -74,7 +80,7 @@ def without_frame(path: Path) -> tuple[Path, int | None]:
     ((PosixPath('a.dcm'), 2), (PosixPath('a.dcm'), None))
     """
     found = _FRAME.fullmatch(path.name)
-    if found and not path.exists() and not path.parent.is_dir():
+    if found and not there(path) and not path.parent.is_dir():
         return path.parent, int(found[1]) - 1
     return path, None
 
@@ -86,13 +92,13 @@ def read_header(file: IO[bytes], key: bytes) -> Header:
         ImageError: pydicom is missing, or the file is damaged; the reason only.
     """
     try:
-        found = _pydicom().dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_HEADER))
+        found = _dataset(file, stop_before_pixels=True, specific_tags=list(_HEADER))
         patient = [str(found.get(name) or "").strip() for name in ("PatientID", "StudyInstanceUID")]
         series = str(found.get("SeriesInstanceUID") or "").strip()
         return Header(
             patient_id=_hashed(next((each for each in (*patient, series) if each), ""), key),
             series=_hashed(series, key),
-            frames=min(int(found.get("NumberOfFrames") or 1), _MOST_FRAMES),
+            frames=_frames(found, file),
             place=_place(found),
         )
     except ImageError:
@@ -114,11 +120,50 @@ def read_slice(content: bytes, frame: int | None, window: Window) -> tuple[Float
     from train.dicom_pixels import grey_slice
 
     try:
-        return grey_slice(_pydicom().dcmread(io.BytesIO(content), force=True), frame, window)
+        dataset = _dataset(io.BytesIO(content))
+        return grey_slice(dataset, frame, window, frames=_frames(dataset, io.BytesIO(content)))
     except ImageError:
         raise
     except Exception as error:
         raise _damaged(error) from None  # what pydicom says may quote a tag
+
+
+def _dataset(file: Any, **how: Any) -> Any:
+    library = _pydicom()
+    _check_inflated(file)
+    return library.dcmread(file, force=True, **how)
+
+
+def _check_inflated(file: BinaryIO) -> None:
+    """A deflated file says nowhere how large it is inside, and pydicom inflates it whole; counted in pieces first."""
+    from pydicom.filereader import _read_file_meta_info, read_preamble  # what dcmread itself asks
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    read_preamble(file, force=True)
+    if _read_file_meta_info(file).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        inflater, packed, size = zlib.decompressobj(-zlib.MAX_WBITS), file.read(), 0
+        while packed and size <= MOST_BYTES:
+            size += len(inflater.decompress(packed, _PIECE))
+            packed = inflater.unconsumed_tail
+        if size > MOST_BYTES:
+            most = MOST_BYTES // 2**20
+            raise ImageError(f"would inflate to more than the {most} MB that are read of one file")
+    file.seek(0)
+
+
+def _frames(found: Any, file: IO[bytes]) -> int:
+    """The pictures in a file: what it says, but no more than its bytes could hold; a few could call themselves many."""
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, UncompressedTransferSyntaxes
+
+    said = min(int(found.get("NumberOfFrames") or 1), _MOST_FRAMES)
+    if said < 2:
+        return said
+    syntax = found.file_meta.get("TransferSyntaxUID")
+    size = MOST_BYTES if syntax == DeflatedExplicitVRLittleEndian else file.seek(0, io.SEEK_END)
+    bits = _LEAST_BITS
+    if syntax is None or syntax in UncompressedTransferSyntaxes:
+        bits = math.prod(int(found.get(name) or 1) for name in ("Rows", "Columns", "BitsAllocated"))
+    return max(1, min(said, 8 * size // bits))
 
 
 def _place(found: Any) -> float:

@@ -16,13 +16,14 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 _MOST_PIXELS = 100_000_000
 
 
-def grey_slice(dataset: Any, frame: int | None, window: Window) -> tuple[FloatArray, tuple[str, ...]]:
-    """See ``train.dicom.read_slice``; ``dataset`` is pydicom's.
+def grey_slice(
+    dataset: Any, frame: int | None, window: Window, *, frames: int
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """See ``train.dicom.read_slice``; ``dataset`` is pydicom's, with so many ``frames``.
 
     Raises:
         ImageError: no picture, several and none named, or a compression without decoder.
     """
-    frames = int(dataset.get("NumberOfFrames") or 1)
     _check(dataset, frame, frames)
     pixels = _pixels(dataset, frame or 0)
     groups = _groups(dataset, frame or 0)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp.command import run_command
-from nlp.errors import InputError, OutputError, TrainingError
+from nlp.errors import InputError, TrainingError
 from train.dicom_window import LUNG, Window
 from train.explain_settings import METHODS, OCCLUSION, Settings
+from train.predict_targets import check_apart, check_folder
 from train.progress import SILENT, Log
 from train.summary import DISCLAIMER
 
@@ -61,7 +62,7 @@ def explain(
         CheckpointError: a network is damaged or has other findings.
         ImageError: no image is there, none can be read, or a mask does not fit.
         ContractError: the boxes break their contract.
-        OutputError: the folder cannot be written to.
+        OutputError: the folder cannot be written to, holds such an image, or is that of a run.
     """
     from train.explain_files import write_explained
     from train.explainer import Explainer
@@ -79,6 +80,7 @@ def explain(
     keys = networks[0].network.model.finding_keys
     marks = Marks(keys, masks, read_boxes(boxes, keys) if boxes else {})
     chosen = chosen_images(paths, log)
+    check_apart(out, [each.path for each in chosen])
     images = [each.path for each in chosen if not each.problem]
     measured, problems = write_explained(
         networks, images, marks, out, settings, full_arrays=full_arrays, log=log
@@ -184,16 +186,6 @@ def _settings(options: argparse.Namespace) -> Settings:
             f"--{' and --'.join(given)} belong to --method {OCCLUSION}, not to {options.method}"
         )
     return Settings(options.method, **given)
-
-
-def check_folder(out: Path) -> None:
-    """Stop before any work if results cannot go there.
-
-    Raises:
-        OutputError: it is a file.
-    """
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file; give the name of a folder")
 
 
 def _check_masks(masks: Path | None) -> None:

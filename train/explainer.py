@@ -38,6 +38,7 @@ class Explained:
         logits: (K,).
         probabilities: (K,), as in predictions.csv.
         maps: (K, h, w) float32 as the method gives them, not scaled.
+        features: (P,), what the heads read of the image itself.
         box: the part of the picture that the maps cover; what the network saw.
         shape: height and width of the picture.
         lungs: (height, width) true where the lungs are, as the run finds them; None where it does not.
@@ -48,6 +49,7 @@ class Explained:
     logits: FloatArray
     probabilities: FloatArray
     maps: FloatArray
+    features: FloatArray
     box: Box
     shape: tuple[int, int]
     lungs: BoolArray | None
@@ -105,7 +107,8 @@ class Explainer:
     ) -> Iterator[tuple[FloatArray, Explained]]:
         pixels = np.stack([found[row].pixels for row in rows])  # type: ignore[misc]
         attention = self._attention(torch.from_numpy(pixels))
-        logits, maps = attention.logits.cpu().numpy(), attention.maps.cpu().numpy()
+        numbers = (attention.logits, attention.maps, attention.pooled)
+        logits, maps, features = (each.cpu().numpy() for each in numbers)
         chosen, flags = [paths[row] for row in rows], self.network.model.flags
         known = unlabelled([Chosen(path) for path in chosen], self.network.model.finding_keys)
         sure = predict_records(known, logits[:, :flags], self.network.thresholds).probabilities
@@ -123,6 +126,7 @@ class Explainer:
                     logits=logits[place, self._columns],
                     probabilities=probabilities[place, self._columns],
                     maps=maps[place],
+                    features=features[place],
                     box=each.box,
                     shape=(height, width),
                     lungs=self.network.lungs_of(picture),

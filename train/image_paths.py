@@ -14,6 +14,7 @@ from nlp.image_names import IMAGE_SUFFIXES
 from train.archives import ARCHIVE, members, opened
 from train.dicom import frame_path, is_dicom, read_header
 from train.image_forms import DICOM_SUFFIXES
+from train.patient_key import patient_key
 from train.progress import SILENT, Log
 from train.records import Records
 
@@ -36,26 +37,28 @@ class Chosen:
     problem: str = ""
 
 
-def chosen_images(paths: Sequence[Path], log: Log = SILENT, *, key: bytes = b"") -> list[Chosen]:
+def chosen_images(paths: Sequence[Path], log: Log = SILENT, *, key: bytes | None = None) -> list[Chosen]:
     """Every image once, files as they were named, those of a folder or archive in the order of their names.
 
     The slices of a DICOM series stand together, from one end to the other. Below folders and in archives, hidden files
-    and files that are no images by their suffix or first bytes are passed over; ``log`` is told how many.
+    and files that are no images by their suffix or first bytes are passed over; ``log`` is told how many. A link that
+    leads out of a folder is not followed.
 
     Args:
-        key: makes the hashes of DICOM patients (``train.dicom``).
+        key: makes the hashes of DICOM patients (``train.dicom``); None: a new one, so that nobody can make them again.
 
     Raises:
         ImageError: there is not a single one.
     """
+    key = key or patient_key(None)  # never without: whoever guesses an id could make its plain hash
     found: dict[Path, Chosen] = {}
     passed = 0
     for path in paths:
-        part = list(_in_archives(_below(path))) if path.is_dir() else list(_in_archives([path]))
+        part = list(_below(path)) if path.is_dir() else list(_in_archives([path]))
         kept = [each for each in part if each.path == path or each.problem or _is_image(each.path)]
         passed += len(part) - len(kept)
         for each in _in_series(kept, key):
-            found.setdefault(each.path.resolve(), each)
+            found.setdefault(each.path if each.problem else each.path.resolve(), each)
     if passed:
         log(f"{passed} files without the suffix of an image are passed over")
     if not found:
@@ -82,10 +85,17 @@ def unlabelled(chosen: Sequence[Chosen], finding_keys: Sequence[str]) -> Records
     )
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path) -> Iterator[Chosen]:
+    top = folder.resolve()
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))
+        for path in (Path(place) / name for name in sorted(names) if not name.startswith(".")):
+            if path.resolve().is_relative_to(top):
+                yield from _in_archives([path])
+            else:
+                yield Chosen(
+                    path, problem=f"{path}: is a link that leads out of its folder; name the file itself"
+                )
 
 
 def _in_archives(paths: Iterable[Path]) -> Iterator[Chosen]:

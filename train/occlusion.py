@@ -49,7 +49,8 @@ def occlude(
     _check(window, stride, images)
     height, width = images.shape[2:]
     with evaluating(model):
-        logits = model(images).float()
+        pooled = model.pool(model.forward_features(images)).float()
+        logits = model.forward_pooled(pooled).float()
         columns = list(range(logits.shape[1]) if outputs is None else outputs)
         places = list(product(_starts(height, window, stride), _starts(width, window, stride)))
         lost = torch.zeros(len(images), len(columns), height, width, device=images.device)
@@ -62,7 +63,7 @@ def occlude(
                 area = slice(top, top + window), slice(left, left + window)
                 lost[:, :, *area] += loss[:, columns, None, None]
                 covered[area] += 1
-    return Attention(logits, lost / covered)
+    return Attention(logits, lost / covered, pooled)
 
 
 def _losses(

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp.command import duration, run_command
-from nlp.errors import OutputError, TrainingError
+from nlp.errors import TrainingError
 from nlp.write import replacing
 from train.dicom_window import LUNG, Window
 from train.predict_options import parser
+from train.predict_targets import check_apart, check_folder, check_tables
 from train.progress import SILENT, Log
-from train.run_folder import CLASSES, OUT_OF_FOLD, PREDICTIONS
+from train.run_folder import CLASSES
 from train.summary import DISCLAIMER
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def predict(
         InputError: a run is unfinished, or a file of it cannot be read.
         CheckpointError: its network is damaged, or has other findings or classes.
         ImageError: no image is there, or none can be read; then nothing is written.
-        OutputError: the table cannot be written.
+        OutputError: the table cannot be written, or a result would replace an image or a file of a run.
     """
     from train.ensemble import Ensemble
-    from train.explain import check_folder, explain
+    from train.explain import explain
     from train.image_paths import chosen_images
     from train.patient_key import patient_key as key_of
     from train.prediction_lines import line_writer
@@ -80,13 +81,15 @@ def predict(
 
     folders = [runs] if isinstance(runs, Path) else list(runs)
     line_writer(out)
-    _check_targets(folders, paths, out)
+    check_tables([out, classes_beside(out)], paths)
     if heatmaps is not None:
         check_folder(heatmaps)
     networks = Ensemble(
         [Predictor(run, device=device, batch_size=batch_size, flips=flips, window=window) for run in folders]
     )
     chosen = chosen_images(paths, log, key=key_of(patient_key))
+    if heatmaps is not None:
+        check_apart(heatmaps, [each.path for each in chosen])
     found = write_rows(networks, chosen, out, log)
     if heatmaps is not None:
         images = [each.path for each in chosen if not each.problem]
@@ -163,15 +166,6 @@ def write_rows(networks: Ensemble, chosen: Sequence[Chosen], out: Path, log: Log
         if len(problems) == len(chosen):
             raise unreadable(problems, len(chosen))
     return Predicted(len(chosen), positive, warned, tuple(problems))
-
-
-def _check_targets(runs: Sequence[Path], paths: Sequence[Path], out: Path) -> None:
-    if not out.resolve().parent.is_dir():
-        raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
-    if out.resolve() in [(run / name).resolve() for run in runs for name in (PREDICTIONS, OUT_OF_FOLD)]:
-        raise OutputError(f"{out} belongs to the run: choose another name with -o")
-    if out.resolve() in [path.resolve() for path in paths]:
-        raise OutputError(f"{out} is an input, which is never replaced: choose another name with -o")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from train.config_file import read_config
 from train.devices import choose_device
 from train.dicom_window import LUNG, Window
 from train.image_paths import Chosen
-from train.inference import pooled_features, predict_with_features
+from train.inference import predict_with_features
 from train.lung_parts import BoolArray
 from train.lungs import lungs_of
 from train.model import load_model
@@ -83,12 +83,12 @@ class Predictor:
             flips=self.flips,
             size=self.model.image_settings.size,
         )
-        warnings = self.neighbours.warnings(features) if self.neighbours else [""] * len(pixels)
-        return logits, warnings
+        return logits, self.unlike(features)
 
-    def similar(self, pixels: ByteArray, count: int) -> list[str]:
-        """The training images most like an image that is ready, nearest first; none where the run keeps none."""
-        if self.neighbours is None:
-            return []
-        image, size = torch.from_numpy(pixels[np.newaxis]), self.model.image_settings.size
-        return self.neighbours.nearest(pooled_features(self.model, image, np.arange(1), size=size), count)[0]
+    def unlike(self, features: FloatArray) -> list[str]:
+        """What is out of the ordinary about images with these pooled features, (n, P); blank for others."""
+        return self.neighbours.warnings(features) if self.neighbours else [""] * len(features)
+
+    def similar(self, features: FloatArray, count: int) -> list[str]:
+        """The training images most like one with these pooled features, (P,), nearest first; none where the run keeps none."""
+        return self.neighbours.nearest(features[np.newaxis], count)[0] if self.neighbours else []

@@ -16,6 +16,7 @@ from train.image_forms import read_grey, unreadable
 from train.image_paths import chosen_images
 from train.lung_boxes import box_of, write_boxes
 from train.lung_parts import BoolArray
+from train.predict_targets import check_apart
 from train.progress import SILENT, Log
 from train.segmenter import load_segmenter, lung_mask
 
@@ -28,9 +29,10 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
     Raises:
         CheckpointError: there is no sound segmenter.
         ImageError: pictures that cannot be read, all at once; the others are written.
-        OutputError: the folder cannot be written to.
+        OutputError: the folder cannot be written to, holds such a picture, or is that of a run.
     """
     model, chosen = load_segmenter(segmenter), chosen_images(images, log)
+    check_apart(out, [each.path for each in chosen])
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     paths = [each.path for each in chosen if not each.problem]

@@ -12,6 +12,7 @@ import streamlit as st
 
 from nlp.errors import ImageError, ToolkitError
 from nlp.image_names import ImageFolder
+from train.archives import forget_archives
 from train.pages.diagnose_batch import batch, shown_name
 from train.run_folder import METRICS
 from train.summary import DISCLAIMER
@@ -91,7 +92,10 @@ def _on_disk(files: Sequence[UploadedFile]) -> Iterator[Path]:
             below = Path(place) / f"{number:05d}"
             below.mkdir()
             (below / _plain(file.name)).write_bytes(file.getbuffer())
-        yield Path(place)
+        try:
+            yield Path(place)
+        finally:
+            forget_archives()
 
 
 def _plain(name: str) -> str:
@@ -134,7 +138,8 @@ def _one(reading: Reading, images: Path | None) -> None:
         st.table([_row(each) for each in reading.outputs], hide_index=True)
         st.caption(
             "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of test images "
-            "with about this probability, so many were positive, with the 95 % interval; a wide one means that nobody knows."
+            "with about this probability, so many were positive, with the 95 % interval "
+            "over images, too narrow where patients have several; a wide one means that nobody knows."
         )
     with right:
         opaque = st.slider("Opacity of the maps", 0, 100, 60, 5, format="%d %%") / 100
