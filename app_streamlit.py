@@ -71,7 +71,7 @@ def _diagnose() -> None:
     """The page of another package, which knows nothing of the store: it is handed what it may use."""
     store, chosen = get_store(), settings()
     images = image_folder(store, chosen.images)
-    keep = partial(add_upload, store, images) if images else None
+    keep = partial(add_upload, store, images, actor=sign_in()) if images else None
     import_module("train.pages.diagnose").page(chosen.runs, images=images, keep=keep)
 
 

@@ -27,9 +27,7 @@ _KIND = "upload"
 _DAY = 86_400
 
 
-def add_upload(
-    store: Store, images: Path, picture: bytes, *, actor: str | None = None, now: float | None = None
-) -> bool:
+def add_upload(store: Store, images: Path, picture: bytes, *, actor: str, now: float | None = None) -> bool:
     """Keep a picture in the image folder, and its record in the store.
 
     Its name is made of its content alone, so that nothing of the giver's file name stays. The same picture given
@@ -38,7 +36,7 @@ def add_upload(
     Args:
         images: the image folder of the store.
         picture: PNG without anything beside its pixels.
-        actor: who gives it, as the log says; None: who is signed in to the page that asks.
+        actor: who gives it, as the log says.
 
     Returns:
         Whether it is new.
@@ -49,26 +47,19 @@ def add_upload(
     """
     name = f"{FOLDER}/{hashlib.sha256(picture).hexdigest()[:24]}.png"
     moment = time.time() if now is None else now
-    giver = _signed_in() if actor is None else actor
     with store.write() as connection:
-        require_role(connection, giver, "annotator")
+        require_role(connection, actor, "annotator")
         record = sa.select(RECORD.c.id).where((RECORD.c.image == name) | (RECORD.c.file == name))
         if connection.scalar(record.limit(1)) is not None:
             return False
-        _check_number(connection, giver, moment)
+        _check_number(connection, actor, moment)
         _write(images / name, picture)
         table = rows_without_text([name], store.findings)
         changes = write_records(connection, table, {name: name}, store.findings, now=moment, from_table=False)
         refresh(connection, set(changes.new))
         count_records(connection)
-        log(connection, giver, _KIND, now=moment, record_id=changes.ids[name], new={"image": name})
+        log(connection, actor, _KIND, now=moment, record_id=changes.ids[name], new={"image": name})
     return True
-
-
-def _signed_in() -> str:
-    from annotate.pages.common import sign_in  # of a page alone: whoever names the actor needs no streamlit
-
-    return sign_in()
 
 
 def _check_number(connection: sa.Connection, actor: str, now: float) -> None:
