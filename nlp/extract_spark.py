@@ -200,6 +200,8 @@ def _session(master: str | None) -> Iterator[SparkSession]:
     builder = SparkSession.builder.appName("lesion-labels")
     builder = builder.config("spark.sql.caseSensitive", "true")
     builder = builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", str(BATCH_ROWS))
+    # of labelled rows, 10,000 with their mentions (the default) fill the heap of 1 GB that Spark takes if not told
+    builder = builder.config("spark.sql.inMemoryColumnarStorage.batchSize", "1000")
     spark = (builder.master(master) if master else builder).getOrCreate()
     with tempfile.TemporaryDirectory(prefix="lesion-labels-") as folder:
         spark.sparkContext.addPyFile(str(_packed(Path(folder) / "lesion_labels_nlp.zip")))
