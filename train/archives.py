@@ -21,6 +21,8 @@ _MEGABYTE = 2**20
 _MOST_TIMES, _ALWAYS_FINE = 200, 32 * _MEGABYTE
 """A bomb is more than so many times its size in the archive and more than what is fine anyway."""
 ARCHIVE = ".zip"
+_UNREADABLE = (BadZipFile, OSError, ValueError, NotImplementedError)
+"""What zipfile raises of a file that is none, is damaged, or is of a version it does not know."""
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -45,7 +47,7 @@ def there(path: Path) -> bool:
         return path.is_file()
     try:
         return path.relative_to(archive) in _zip(archive, archive.stat().st_mtime_ns).members
-    except (BadZipFile, OSError, ValueError, NotImplementedError):
+    except _UNREADABLE:
         return False
 
 
@@ -71,7 +73,7 @@ def members(archive: Path) -> Iterator[tuple[Path, str]]:
     """
     try:
         found = _zip(archive, archive.stat().st_mtime_ns).file.infolist()
-    except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise ImageError(
             f"{archive}: is no zip archive, or a damaged one ({type(error).__name__})"
         ) from error

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from nlp.errors import CheckpointError
-from train.sealed import read_sealed, seal_of, write_sealed
+from train.sealed import metadata, read_sealed, seal_of, write_sealed
 
 KEPT = 2
 
@@ -111,8 +111,7 @@ def remove_if_empty(folder: Path) -> None:
 def _load(path: Path) -> State:
     content = read_sealed(path)
     try:
-        length = int.from_bytes(content[:8], "little")  # of the JSON header, see the safetensors format
-        head = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["facts"])
+        head = json.loads(metadata(content)["facts"])
         return State(head["step"], load(content), head["facts"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is no state of a training: {error}") from error

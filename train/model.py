@@ -17,7 +17,7 @@ from nlp.errors import CheckpointError, TrainingError
 from nlp.lexicon import load_lexicon
 from train.backbones import create_backbone
 from train.network import ImageSettings, LesionAttentionNetwork
-from train.sealed import read_sealed, write_sealed
+from train.sealed import metadata, read_sealed, write_sealed
 from train.weights import NONE, load_weights
 
 __all__ = [
@@ -163,9 +163,7 @@ def load_model(path: Path, *, finding_keys: Sequence[str] | None = None) -> Lesi
 
 
 def _description(content: bytes) -> dict[str, str]:
-    """The metadata of a safetensors file: a length, then JSON, then tensors."""
-    length = int.from_bytes(content[:8], "little")
-    description: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    description = metadata(content)
     if description["format"] != FORMAT:
         raise ValueError(description["format"])
     return description

@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 
 from nlp.errors import CheckpointError
 from train.records import FloatArray
-from train.sealed import read_sealed, write_sealed
+from train.sealed import metadata, read_sealed, write_sealed
 
 NEIGHBOURS = "neighbours.safetensors"
 FAR = "unlike the training images"
@@ -104,8 +104,7 @@ def read_neighbours(run: Path) -> Neighbours | None:
         return None
     content = read_sealed(run / NEIGHBOURS)
     try:
-        length = int.from_bytes(content[:8], "little")
-        facts = json.loads(content[8 : 8 + length])["__metadata__"]
+        facts = metadata(content)
         return Neighbours(
             tuple(json.loads(facts["images"])), limit=json.loads(facts["limit"]), **load(content)
         )

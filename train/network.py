@@ -26,7 +26,6 @@ class ImageSettings:
     channels: str = "grey"
 
 
-POOLINGS = ("mean", "mean_std")
 _LEAST_VARIANCE = 1e-5
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from PIL import Image
 
 from nlp.errors import TrainingError
 from train.channels import CHANNELS, as_channels
+from train.config import CROPS
 from train.dicom import OF_SLICES
 from train.dicom_window import LUNG, Window
 from train.image_forms import FloatArray, Picture, read_picture
@@ -26,8 +27,6 @@ from train.lungs import Box, find_lungs, hull_mask
 if TYPE_CHECKING:
     from train.segmenter import Segmenter
 
-Crop = Literal["none", "lungs", "lungs_only", "segmented"]
-CROPS: tuple[str, ...] = get_args(Crop)
 SEGMENTED = "segmented"
 ByteArray = NDArray[np.uint8]
 SMALLEST_SIDE = 96

@@ -6,6 +6,7 @@ Of 200 weight files with one bit flipped, 197 load without an error: only a hash
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from nlp.errors import CheckpointError
@@ -52,6 +53,17 @@ def read_sealed(path: Path) -> bytes:
             f"{' or '.join(stated) or 'nothing'}; copy both files again from where they were written, or train anew"
         )
     return content
+
+
+def metadata(content: bytes) -> dict[str, str]:
+    """What was written beside the tensors of a safetensors file, which is a length, then JSON, then tensors.
+
+    Raises:
+        LookupError, ValueError: it is no such file, or has none.
+    """
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return found
 
 
 def _replace(path: Path, content: bytes) -> None:

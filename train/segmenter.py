@@ -24,7 +24,7 @@ from train.backbones import create_backbone
 from train.image_forms import FloatArray
 from train.intensity import normalise
 from train.lung_parts import BoolArray
-from train.sealed import read_sealed, write_sealed
+from train.sealed import metadata, read_sealed, write_sealed
 from train.segment_settings import SEGMENTER, SegmentSettings
 from train.weights import NONE, load_weights
 
@@ -117,8 +117,7 @@ def load_segmenter(path: Path) -> Segmenter:
     file = path / SEGMENTER if path.is_dir() else path
     content = read_sealed(file)
     try:
-        length = int.from_bytes(content[:8], "little")
-        description = json.loads(content[8 : 8 + length])["__metadata__"]
+        description = metadata(content)
         if description["format"] != FORMAT:
             raise ValueError(f"format {description['format']}")
         model = _new(**json.loads(description["shape"]))
