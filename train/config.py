@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from train.augment import Augmentation
 
 POOLINGS = ("mean", "mean_std")
-CROPS = ("lungs", "lungs_only", "segmented", "none")
+CROPS = ("none", "lungs", "lungs_only", "segmented")
 
 
 def _setting(
@@ -77,7 +77,7 @@ class Config:
     # images
     image_size: int = _setting(256, "side of the square network input, pixels", low=32, high=2048)
     crop: str = _setting(
-        "lungs", "box of the lungs, all else black, box by a segmenter (radiographs), or whole slice", CROPS
+        "lungs", "whole slice, box of the lungs, all else black, or box by a segmenter (radiographs)", CROPS
     )
     segmenter: str = _setting("none", "folder of train.segment, for crop segmented")
     normalise: str = _setting("percentile", "grey levels inside the crop", ("percentile", "equalise", "none"))
