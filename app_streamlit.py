@@ -18,7 +18,8 @@ from annotate.app_settings import app_store, image_folder, settings
 from annotate.desk_routes import desk_routes
 from annotate.image_routes import image_route
 from annotate.pages import home
-from annotate.pages.common import base_path, favicon, get_store, sign_in
+from annotate.pages.asked_page import open_asked_page
+from annotate.pages.common import base_path, favicon, get_store, sign_in, uses_oidc
 from annotate.pages.room import room
 from annotate.records_loaded import is_empty
 from annotate.uploads import add_upload
@@ -39,6 +40,8 @@ def draw() -> None:
     st.set_page_config(page_title="Lesion labels", page_icon=favicon(), layout="wide")
     room()
     sign_in()
+    if uses_oidc():
+        open_asked_page()
     pages = [
         st.Page(_drawer(module), title=title, icon=f":material/{icon}:", url_path=path)
         for module, title, icon, path in PAGES

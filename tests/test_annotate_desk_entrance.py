@@ -123,8 +123,8 @@ def signed_in(example_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) ->
             yield server
 
 
-def sign_in(page: Page, server: Server, person: str) -> None:
-    page.goto(f"{server.url}/annotate?user=somebody+else")
+def sign_in(page: Page, server: Server, person: str, path: str = "/annotate?user=somebody+else") -> None:
+    page.goto(server.url + path)
     page.get_by_role("button", name="Sign in").click(timeout=PATIENCE * 1000)
     page.get_by_role("button", name=person).click(timeout=PATIENCE * 1000)
     page.wait_for_url(f"{server.url}/**", timeout=PATIENCE * 1000)
@@ -148,6 +148,18 @@ def test_desk_takes_the_name_from_a_login_and_forgets_it_at_the_way_out(
     with closing(open_store(signed_in.database)) as store:
         assert len(decisions(store, "anna@example.org")) == 1
         assert decisions(store, "somebody else") == []
+
+
+def test_desk_opens_a_deep_link_over_a_login_once(signed_in: Server, browser: Browser) -> None:
+    with closing(open_store(signed_in.database)) as store:
+        wanted = record_id(store, "fig06.jpg")
+    page = browser.new_context().new_page()
+    sign_in(page, signed_in, "Anna", path=f"/annotate?record={wanted}")
+    page.wait_for_selector(f".desk[data-record='{wanted}']", timeout=PATIENCE * 1000)
+    page.goto(f"{signed_in.url}/progress")
+    page.get_by_text("finish").first.wait_for(timeout=PATIENCE * 1000)
+    assert page.url.startswith(f"{signed_in.url}/progress")
+    leave(page)
 
 
 def test_desk_takes_no_address_that_nobody_verified_and_no_forged_token(

@@ -50,7 +50,7 @@ def chosen_record(store: Store) -> int | None:
 def held_keys_count_once() -> None:
     """Keep repeats of held keys from buttons; what comes through all the same is caught by its time."""
     st.components.v2.component("lesion_labels_held_once", html="<span></span>", js=_HELD_ONCE)(
-        key="held_once", height=1
+        key="lesion_labels_held_once", height=1
     )
 
 

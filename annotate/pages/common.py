@@ -8,6 +8,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from annotate.app_settings import app_store, settings
+from annotate.pages.asked_page import keep_asked_page
 from annotate.people import add_user, name_of_claims, role_of
 from annotate.store import Store
 from annotate.store_tables import ROLES
@@ -138,6 +139,7 @@ def _entrance() -> None:
         if header is not None:
             st.error(f"The proxy names nobody in {header}: sign in there, then reload this page.")
         elif uses_oidc():
+            keep_asked_page()
             st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
         else:
             _name_form()

@@ -10,8 +10,9 @@ _STYLE = """<style>
 .stMainBlockContainer h2 { font-size: 1.35rem; }
 .stMainBlockContainer h3 { font-size: 1.15rem; }
 .stMainBlockContainer [data-testid="stMetricValue"] * { font-size: 1.6rem; white-space: normal; }
+[class*="st-key-lesion_labels_"] { position: absolute; }
 </style>"""
-"""A number in a narrow card takes a second line; by default its end is cut."""
+"""What has nothing to show takes no room. A number in a narrow card takes a second line; by default its end is cut."""
 
 
 def room() -> None:
