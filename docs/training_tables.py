@@ -39,7 +39,7 @@ def augmentation_table() -> str:
 
 def recipes_table() -> str:
     """What each recipe changes."""
-    from train.config import RECIPES
+    from train.recipes import RECIPES
 
     rows = [
         (f"`{name}`", ", ".join(_differences(changed)) or "the defaults") for name, changed in RECIPES.items()

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from nlp.command import run_command
 from nlp.errors import CheckpointError
-from train.config import Config, check
+from train.config import Config
+from train.config_check import check
 from train.config_file import add_flags, given_flags, read_config
 from train.progress import SILENT, Log
 from train.run_folder import CONFIG, METRICS, claim, differing_settings, finished, forget_states, refuse_loss
