@@ -1,7 +1,9 @@
-"""The docs cannot lie: generated parts equal the code, commands exist, README's blocks run, links lead somewhere."""
+"""The docs cannot lie: generated parts equal the code, commands exist, blocks and examples run, links lead somewhere."""
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import os
 import re
@@ -152,6 +154,19 @@ def test_readme_blocks_run_in_order(tmp_path: Path) -> None:
     assert (tmp_path / "examples" / "captions.labels.csv").is_file()
     assert (tmp_path / "captions.html").is_file()
     assert (tmp_path / "runs" / "first" / "report.html").is_file()
+
+
+def with_examples() -> list[str]:
+    """The modules whose docstrings show examples."""
+    found = [path for package in ("nlp", "annotate", "train") for path in (ROOT / package).rglob("*.py")]
+    shown = [path.relative_to(ROOT) for path in sorted(found) if ">>> " in path.read_text(encoding="utf-8")]
+    return [".".join(path.with_suffix("").parts) for path in shown]
+
+
+@pytest.mark.parametrize("module", with_examples())
+def test_docstrings_show_what_happens(module: str) -> None:
+    done = doctest.testmod(importlib.import_module(module))
+    assert done.attempted and not done.failed
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
