@@ -189,7 +189,7 @@ def _allowed(metadata: Mapping[str, Any]) -> str:
     low, high = metadata["low"], metadata["high"]
     if math.isinf(low):
         return ""
-    return f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+    return f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:.10g}"  # a seed's limit in full
 
 
 def _differences(changed: Mapping[str, Any]) -> Iterator[str]:

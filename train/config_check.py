@@ -55,7 +55,7 @@ def _value_problem(each: Field[Any], value: object) -> str | None:
     if choices and value not in choices:
         return f"one of {', '.join(choices)}"
     if isinstance(value, int | float) and not (low <= value <= high):
-        return f"from {low:g} to {high:g}"
+        return f"from {low:g} to {high:.10g}"
     if value == "":
         return "filled in"
     return None
