@@ -21,6 +21,8 @@ from train.results import FoldResult
 from train.run_folder import CHECKPOINT
 
 MAIN = "main"
+Trained = tuple[Fitted, FloatArray, list[FoldResult]]
+"""The network of the run, its logits of all records, and the folds."""
 
 
 def read_data(
@@ -60,7 +62,7 @@ def read_data(
 
 def train_all(
     config: Config, pixels: Tensor, records: Records, out: Path, *, resume: bool, log: Log, ranks: Ranks
-) -> tuple[Fitted, FloatArray, list[FoldResult]]:
+) -> Trained:
     """The network of the run with its logits of all records, then those of the folds."""
 
     def trained(name: str, train: IntArray, val: IntArray) -> Fitted:
