@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp.errors import InputError
-
 if TYPE_CHECKING:  # heavy modules load inside the functions: --help must not wait for them
     from pyspark.sql import Column, DataFrame
 
@@ -22,11 +20,10 @@ def sampled(frame: DataFrame, source: str) -> tuple[Table, list[list[str]]]:
     Raises:
         InputError: two columns have one name.
     """
-    from nlp.tables import SAMPLE_ROWS, Table, as_text
+    from nlp.tables import SAMPLE_ROWS, Table, as_text, refuse_equal_names
 
     table = Table(Path(source), "parquet", tuple(frame.columns))
-    if len(set(table.header)) < len(table.header):
-        raise InputError(f"{source} has two columns of one name, which cannot be told apart: rename one")
+    refuse_equal_names(source, table.header)
     first = frame.limit(SAMPLE_ROWS).toArrow().combine_chunks()
     cells = (as_text(table, place, column.combine_chunks()) for place, column in enumerate(first.columns))
     return table, [column.to_pylist() for column in cells]
