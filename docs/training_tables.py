@@ -54,12 +54,13 @@ def shortcuts_table() -> str:
     return table(("features", "made of"), [(f"`{name}`", meaning) for name, meaning in GROUPS.items()])
 
 
-def published_table(root: Path) -> str:
-    """Results on published data: what, n, AUC with its interval, and a note."""
+def published_table(root: Path, *, beginnings: tuple[str, ...] = ("",)) -> str:
+    """Results on published data whose name begins so: what, n, AUC with its interval, and a note."""
     found = result_of(root, "published")
     if found is None:
         return NOT_PUBLISHED
-    return table(("what", "n", "AUC (95 % interval)", "note"), [_published_row(row) for row in found["rows"]])
+    rows = [_published_row(row) for row in found["rows"] if row["what"].startswith(beginnings)]
+    return table(("what", "n", "AUC (95 % interval)", "note"), rows)
 
 
 def table2_table(root: Path) -> str:
