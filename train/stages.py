@@ -12,12 +12,12 @@ from train.cache import Images, load_images
 from train.classes import NO_CLASSES, check_classes
 from train.config import Config
 from train.distributed import Ranks
+from train.fold_results import FoldResult
 from train.folds import patient_folds
 from train.loop import Fitted, fit, predict_logits
 from train.prepare import SEGMENTED
 from train.progress import Log
 from train.records import FloatArray, IntArray, Records, check_trainable, read_records
-from train.results import FoldResult
 from train.run_folder import CHECKPOINT
 
 MAIN = "main"
