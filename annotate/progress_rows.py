@@ -92,9 +92,8 @@ def labels(connection: sa.Connection, keys: Sequence[str]) -> Confirmed:
     names, confirmed, texts = columns(connection, chosen)
     read, text = label_codes(confirmed, keys), label_codes(texts, keys)
     findings = [place for place, key in enumerate(keys) if key != COVID]
-    text[:, findings] = np.where(
-        text[:, findings] == BLANK, ABSENT, text[:, findings]
-    )  # as who confirms says
+    # a blank as whoever confirms it says it
+    text[:, findings] = np.where(text[:, findings] == BLANK, ABSENT, text[:, findings])
     counted = [np.bincount(read[:, place], minlength=len(CELLS)) for place in range(len(keys))]
     return Confirmed(
         np.array(names, object),

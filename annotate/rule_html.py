@@ -50,7 +50,7 @@ def evidence_html(change: Change, caption: str, panel: str, old: Reader, new: Re
 
     before, after = (of_panel(reader.read_text(caption), panel).mentions for reader in (old, new))
     reasons = "".join(
-        f"<li>{escape(line)}</li>" for key in change.cells for line in _reasons(key, change, before, after)
+        f"<li>{escape(line)}</li>" for key in change.cells for line in _reasons(key, before, after)
     )
     marked = highlighted(caption, after, new.lexicon)
     return f'<div class="rule-words" tabindex="0">{marked}</div><ul class="rule-why">{reasons}</ul>'
@@ -78,7 +78,7 @@ def _said(cells: Sequence[str]) -> str:
     return "people say " + " and ".join(CELL_WORDS[cell] for cell in cells)
 
 
-def _reasons(key: str, change: Change, before: Sequence[Mention], after: Sequence[Mention]) -> list[str]:
+def _reasons(key: str, before: Sequence[Mention], after: Sequence[Mention]) -> list[str]:
     """The mentions of a finding that only one of the two lexicons reads, or that they read differently."""
     was, becomes = ({_why(m) for m in mentions if m.finding == key} for mentions in (before, after))
     lines = [f"before: {line}" for line in sorted(was - becomes)]

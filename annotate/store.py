@@ -128,9 +128,8 @@ def _ensure(store: Store, findings: Sequence[str] | None, *, create: bool) -> No
             store.engine.execution_options(lesion_labels_bare=True).connect() as connection,
             said_plainly(store.url),
         ):
-            connection.exec_driver_sql(
-                "PRAGMA journal_mode=WAL"
-            )  # kept in the file; never inside a transaction
+            # kept in the file; never inside a transaction
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     if not stands:
         with store.write() as connection:
             make_schema(connection, store.url, findings)

@@ -97,9 +97,7 @@ async def press(page: Page, keys: int, pause: float) -> list[float]:
     """Milliseconds from each key to the next record painted."""
     await page.evaluate("window.painted = []")
     for number in range(keys):
-        await page.wait_for_selector(
-            ".stage[data-image=seen]"
-        )  # a record is confirmed when its image is seen
+        await page.wait_for_selector(".stage[data-image=seen]")  # a record is confirmed once it is
         await page.keyboard.press("a")
         await page.wait_for_function(f"window.painted.length > {number}", timeout=20_000)
         await page.wait_for_timeout(pause * 1000)

@@ -210,7 +210,8 @@ def _some(outcome: Outcome, kept: Bools) -> Outcome:
 
 
 def _figure_row(what: str, n: int, figure: Figure) -> dict[str, Any]:
-    note = f"{figure.runs} seeds" + ("" if figure.sd is None else f", sd {figure.sd:.3f}")
+    seeds = f"{figure.runs} seed" if figure.runs == 1 else f"{figure.runs} seeds"
+    note = seeds if figure.sd is None else f"{seeds}, sd {figure.sd:.3f}"
     return {"what": what, "n": n, "auc": figure.mean, "low": figure.low, "high": figure.high, "note": note}
 
 

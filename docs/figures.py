@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+UNSEEN = "held_back"
+"""The set of texts that had no part in making the rules."""
 NOT_MEASURED = "Not measured yet: `make bench`."
 
 
@@ -16,13 +18,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def quality_table(root: Path) -> str:
-    """F1, states and COVID by set of texts and system."""
+def quality_table(root: Path, *, unseen: bool = False) -> str:
+    """F1, states and COVID by set of texts and system; on request of the texts alone that the rules were not made with."""
     result = result_of(root, "quality")
     if result is None:
         return NOT_MEASURED
     header = ("texts", "system", "micro F1 (95 % interval)", "state accuracy (95 % interval)", "COVID state")
-    return table(header, _quality_rows(result["sets"]))
+    sets = {name: each for name, each in result["sets"].items() if not unseen or name == UNSEEN}
+    return table(header, _quality_rows(sets))
 
 
 def _quality_rows(sets: Mapping[str, Mapping[str, Any]]) -> Iterator[Sequence[str]]:

@@ -160,6 +160,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
         ("file", "columns"), [(f"`{name}`", ", ".join(columns)) for name, columns in FILES.items()]
     ),
     "quality": lambda: quality_table(ROOT),
+    "quality_unseen": lambda: quality_table(ROOT, unseen=True),
     "peers": lambda: peers_table(ROOT),
     "speed": lambda: speed_table(ROOT),
     "memory": lambda: memory_table(ROOT),
@@ -169,6 +170,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "recipes": recipes_table,
     "shortcuts": shortcuts_table,
     "published": lambda: published_table(ROOT),
+    "published_main": lambda: published_table(
+        ROOT, beginnings=("published test, resnet18", "source", "5-fold")
+    ),
     "keys": keys_table,
     "desk": lambda: desk_table(ROOT),
     "store": lambda: store_table(ROOT),

@@ -39,7 +39,7 @@ def augmentation_table() -> str:
 
 def recipes_table() -> str:
     """What each recipe changes."""
-    from train.config import RECIPES
+    from train.recipes import RECIPES
 
     rows = [
         (f"`{name}`", ", ".join(_differences(changed)) or "the defaults") for name, changed in RECIPES.items()
@@ -54,12 +54,13 @@ def shortcuts_table() -> str:
     return table(("features", "made of"), [(f"`{name}`", meaning) for name, meaning in GROUPS.items()])
 
 
-def published_table(root: Path) -> str:
-    """Results on published data: what, n, AUC with its interval, and a note."""
+def published_table(root: Path, *, beginnings: tuple[str, ...] = ("",)) -> str:
+    """Results on published data whose name begins so: what, n, AUC with its interval, and a note."""
     found = result_of(root, "published")
     if found is None:
         return NOT_PUBLISHED
-    return table(("what", "n", "AUC (95 % interval)", "note"), [_published_row(row) for row in found["rows"]])
+    rows = [_published_row(row) for row in found["rows"] if row["what"].startswith(beginnings)]
+    return table(("what", "n", "AUC (95 % interval)", "note"), rows)
 
 
 def table2_table(root: Path) -> str:
@@ -189,7 +190,7 @@ def _allowed(metadata: Mapping[str, Any]) -> str:
     low, high = metadata["low"], metadata["high"]
     if math.isinf(low):
         return ""
-    return f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+    return f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:.10g}"  # a seed's limit in full
 
 
 def _differences(changed: Mapping[str, Any]) -> Iterator[str]:

@@ -7,32 +7,16 @@ hide every disagreement between the two.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nlp.column_guesses import Choice, Sample, finding_columns, guessed, identifier, looks_like_covid
 from nlp.errors import InputError
-from nlp.roles import ROLES, Role
+from nlp.roles import ROLES
 from nlp.tables import Table, column_name
-
-Sample = Sequence[Sequence[str]]
-"""The first cells of each column."""
 
 NO_COLUMN = "none"
 """``--panel-column none``: there is no such column, do not guess one."""
-
-_ID_NAMES = re.compile(r"(id|name|number|no|key|accession|uid)$")
-_COVID_LOOKALIKE = re.compile(r"covid|cvd19|sarscov|ncov")
-_LEAST_TEXT = 20
-_LONGEST_ID = 255
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The column taken for a role (None: there is none) and why."""
-
-    index: int | None
-    why: str
 
 
 @dataclass(frozen=True)
@@ -66,16 +50,16 @@ def choose_columns(
     Raises:
         InputError: a column asked for does not exist, is asked for twice, or a required one is not found.
     """
-    findings = _finding_columns(table.header, finding_names)
-    lookalikes = [index for index, name in enumerate(table.header) if _looks_like_covid(name)]
+    findings = finding_columns(table.header, finding_names)
+    lookalikes = [index for index, name in enumerate(table.header) if looks_like_covid(name)]
     barred = {*findings, *lookalikes}
     choices = {role: _asked(table, role, value) for role, value in asked.items()}
     _refuse_twice(table, choices)
     for role in ROLES:
         if role.name not in choices:
-            choices[role.name] = _guessed(role, table.header, sample, _free(table, choices, barred))
+            choices[role.name] = guessed(role, table.header, sample, _free(table, choices, barred))
     if choices["image"].index is None and "image" not in asked:
-        choices["image"] = _identifier(table.header, sample, _free(table, choices, barred))
+        choices["image"] = identifier(table.header, sample, _free(table, choices, barred))
     ordered = {role.name: choices[role.name] for role in ROLES}
     _refuse_missing(table, ordered)
     return Columns(ordered, _without(lookalikes, ordered), _without(findings, ordered))
@@ -92,47 +76,9 @@ def describe_columns(table: Table, columns: Columns, sample: Sample) -> str:
     return "\n".join(lines)
 
 
-def _looks_like_covid(name: str) -> bool:
-    return bool(_COVID_LOOKALIKE.search(_plain(name).replace("0", "o")))
-
-
 def _free(table: Table, choices: Mapping[str, Choice], barred: set[int]) -> list[int]:
     taken = {choice.index for choice in choices.values()} | barred
     return [index for index in range(len(table.header)) if index not in taken]
-
-
-def _guessed(role: Role, header: Sequence[str], sample: Sample, free: Sequence[int]) -> Choice:
-    if role.name == "covid":
-        return Choice(None, "never guessed")
-    if role.name == "text":
-        return _longest(role, header, sample, free)
-    named = [index for name in role.names for index in free if _plain(header[index]) == name]
-    shares = {index: _share(role.content, sample[index]) for index in free} if role.content else {}
-    alike = [index for index in shares if shares[index] >= 0.5]
-    if alike:
-        best = max(alike, key=lambda index: (index in named, shares[index]))
-        return Choice(best, f"guessed: {shares[best]:.0%} of its values look like one")
-    return Choice(named[0], "guessed from its name") if named else Choice(None, "")
-
-
-def _longest(role: Role, header: Sequence[str], sample: Sample, free: Sequence[int]) -> Choice:
-    """The longest of the columns whose name says text; failing that, the longest that looks like prose."""
-    lengths = {index: _mean_length(sample[index]) for index in free}
-    named = [index for index in free if _plain(header[index]) in role.names]
-    prose = [i for i in free if lengths[i] >= _LEAST_TEXT and _share(r"\S\s+\S", sample[i]) >= 0.5]
-    for candidates, why in ((named, "guessed from its name"), (prose, "guessed: the longest text")):
-        if candidates:
-            best = max(candidates, key=lambda index: lengths[index])
-            return Choice(best, f"{why}, {lengths[best]:.0f} characters on average")
-    return Choice(None, "")
-
-
-def _identifier(header: Sequence[str], sample: Sample, free: Sequence[int]) -> Choice:
-    """Where no column holds images, one that tells every row apart stands in for them."""
-    distinct = [i for i in free if _tells_apart(sample[i])]
-    named = [i for i in distinct if _ID_NAMES.search(_plain(header[i]))]
-    chosen = next(iter(named or [i for i in distinct if i == 0 and sample[i]]), None)
-    return Choice(chosen, "" if chosen is None else "no image column; this one tells the rows apart")
 
 
 def _asked(table: Table, role: str, value: str) -> Choice:
@@ -202,39 +148,10 @@ def _with_content(table: Table, index: int, cells: Sequence[str]) -> str:
     return column_name(table.header, index) + more
 
 
-def _finding_columns(header: Sequence[str], finding_names: Iterable[str]) -> list[int]:
-    known = {_plain(name) for name in finding_names} - {""}
-    parts = [{_plain(part) for part in [name, *re.split(r"[()\[\]/,;]", name)]} for name in header]
-    return [index for index, words in enumerate(parts) if words & known]
-
-
 def _without(indexes: Iterable[int], choices: Mapping[str, Choice]) -> tuple[int, ...]:
     taken = {choice.index for choice in choices.values()}
     return tuple(index for index in indexes if index not in taken)
 
 
-def _tells_apart(cells: Sequence[str]) -> bool:
-    return len(set(cells)) == len(cells) and all(0 < len(cell.strip()) <= _LONGEST_ID for cell in cells)
-
-
-def _share(pattern: str, cells: Sequence[str]) -> float:
-    filled = [cell for cell in cells if cell.strip()]
-    return sum(bool(re.search(pattern, cell)) for cell in filled) / len(filled) if filled else 0.0
-
-
-def _mean_length(cells: Sequence[str]) -> float:
-    filled = [len(cell) for cell in cells if cell.strip()]
-    return sum(filled) / len(filled) if filled else 0.0
-
-
 def _all_columns(table: Table) -> str:
     return ", ".join(column_name(table.header, index) for index in range(len(table.header)))
-
-
-def _plain(name: str) -> str:
-    """Letters and digits only, in lower case.
-
-    >>> _plain("Patient ID")
-    'patientid'
-    """
-    return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from nlp.command import run_command
 from nlp.compare import Joined, compare, join
+from nlp.disagreements import disagreement_csv, disagreement_text, disagreements
 from nlp.lexicon import load_lexicon
 from nlp.reference import Reference, read_reference
-from nlp.score_report import as_json, disagreement_csv, disagreement_text, disagreements, report
+from nlp.score_report import as_json, report
 from nlp.scores import Scores, score
 from nlp.write import replacing
 

@@ -74,7 +74,7 @@ ROLES: tuple[Role, ...] = (  # in the order in which columns are taken
 def covid_cell(value: str) -> str | None:
     """The contract's value for a cell of the COVID column, or None.
 
-    >>> covid_cell("COVID-19"), covid_cell("Control"), covid_cell(" "), covid_cell("maybe")
+    >>> covid_cell("COVID-19"), covid_cell("Control"), covid_cell(" "), covid_cell("pneumonia")
     ('1', '0', '', None)
     """
     plain = value.strip().casefold()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp.columns import Columns, Sample, choose_columns, describe_columns
+from nlp.column_guesses import Sample
+from nlp.columns import Columns, choose_columns, describe_columns
 from nlp.parallel import Job, label_parts
 from nlp.parts import Manifest, Parts, file_hash, program_hash
 from nlp.read import BATCH_ROWS, read_records

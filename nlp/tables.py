@@ -210,8 +210,7 @@ def column_name(header: Sequence[str], index: int) -> str:
 
 def _parquet_batches(table: Table, wanted: Sequence[int], batch_rows: int) -> Iterator[Rows]:
     names = [table.header[index] for index in wanted]
-    if len(set(table.header)) < len(table.header):
-        raise InputError(f"{table.path} has two columns of one name, which cannot be told apart: rename one")
+    refuse_equal_names(table.path, table.header)
     first = 1
     with open_parquet(table.path) as file:
         total = file.metadata.num_rows or 1
@@ -220,6 +219,16 @@ def _parquet_batches(table: Table, wanted: Sequence[int], batch_rows: int) -> It
             first += batch.num_rows
             columns = {index: as_text(table, index, batch.column(table.header[index])) for index in wanted}
             yield Rows(numbers, columns, [], (first - 1) / total)
+
+
+def refuse_equal_names(source: object, header: Sequence[str]) -> None:
+    """Stop where columns are read by their names and two have the same.
+
+    Raises:
+        InputError: it is so.
+    """
+    if len(set(header)) < len(header):
+        raise InputError(f"{source} has two columns of one name, which cannot be told apart: rename one")
 
 
 def as_text(table: Table, index: int, values: pa.Array) -> pa.Array:

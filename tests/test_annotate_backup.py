@@ -180,9 +180,8 @@ def sqlite_store(folder: Path) -> Store:
 def test_backup_never_replaces_the_database_it_saves(tmp_path: Path, name: str) -> None:
     with closing(sqlite_store(tmp_path)) as store:
         (tmp_path / "linked.db").hardlink_to(tmp_path / "labels.db")
-        seal_path(tmp_path / "labels").symlink_to(
-            "labels.db"
-        )  # what would be written as the seal is the database
+        # what would be written as the seal is the database
+        seal_path(tmp_path / "labels").symlink_to("labels.db")
         before = (tmp_path / "labels.db").stat().st_ino
         with pytest.raises(OutputError, match="belongs to the database in use"):
             backup(store, tmp_path / name, now=NOW)

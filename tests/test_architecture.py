@@ -107,7 +107,7 @@ def plain(name: str) -> str:
 
 def allowed_distributions(path: Path) -> set[str]:
     match area(path):
-        case "nlp" if path.stem == "extract_spark":
+        case "nlp" if "spark" in path.stem:
             return declared("spark")
         case "nlp":
             return declared()

@@ -1,13 +1,16 @@
-"""The docs cannot lie: generated parts equal the code, commands exist, README's blocks run, links lead somewhere."""
+"""The docs cannot lie: generated parts equal the code, commands exist, blocks and examples run, links lead somewhere."""
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,37 @@ def test_readme_blocks_run_in_order(tmp_path: Path) -> None:
     assert (tmp_path / "examples" / "captions.labels.csv").is_file()
     assert (tmp_path / "captions.html").is_file()
     assert (tmp_path / "runs" / "first" / "report.html").is_file()
+
+
+def options_named(page: Path) -> Iterator[tuple[str, str, str]]:
+    """Page, command and option wherever an option stands behind a command, on one line or between backticks."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for part in re.split(r"(?=\b(?:nlp|annotate|train)\.)", text):
+        command, _, rest = part.partition(" ")
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.split("[`\n]", rest)[0]):
+            yield page.name, command, option
+
+
+def test_options_named_in_the_docs_exist() -> None:
+    reference = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    helps = {name: reference.split(f"## {name}\n")[1].split("\n## ")[0] for name in commands()}
+    pages = [page for page in PROSE if page.name != "commands.md"]
+    named = {each for page in pages for each in options_named(page) if each[1] in helps}
+    assert len(named) > 20
+    assert [each for each in sorted(named) if not re.search(rf"{each[2]}\b(?!-)", helps[each[1]])] == []
+
+
+def with_examples() -> list[str]:
+    """The modules whose docstrings show examples."""
+    found = [path for package in ("nlp", "annotate", "train") for path in (ROOT / package).rglob("*.py")]
+    shown = [path.relative_to(ROOT) for path in sorted(found) if ">>> " in path.read_text(encoding="utf-8")]
+    return [".".join(path.with_suffix("").parts) for path in shown]
+
+
+@pytest.mark.parametrize("module", with_examples())
+def test_docstrings_show_what_happens(module: str) -> None:
+    done = doctest.testmod(importlib.import_module(module))
+    assert done.attempted and not done.failed
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)

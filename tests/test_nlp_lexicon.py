@@ -93,6 +93,15 @@ def test_lexicon_a_misspelt_column_is_named_with_the_columns_there_are(tmp_path:
     )
 
 
+@pytest.mark.parametrize("file", FILES)
+def test_lexicon_an_unknown_column_is_named_and_its_cells_are_passed_over(tmp_path: Path, file: str) -> None:
+    path = write_lexicon(tmp_path) / file
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{header},remark", *(f"{row},x" for row in rows)]), encoding="utf-8")
+    known = ", ".join(FILES[file])
+    assert problems(tmp_path) == (f"{file}:1:remark: unknown column; the columns are {known}",)
+
+
 def test_lexicon_another_encoding_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = write_lexicon(tmp_path) / "terms.csv"
     before = path.read_bytes()

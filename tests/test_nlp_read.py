@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,57 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from nlp.columns import Columns, choose_columns, describe_columns
 from nlp.csv_rows import CELL_LIMIT
 from nlp.encodings import first_invalid_byte
-from nlp.errors import InputError
-from nlp.ids import CHANGED, NEW, REPEATED, SeenImages, made_up_patients
-from nlp.read import Batch, read_records
-from nlp.roles import COVID_VALUES, covid_cell
-from nlp.schema import CELL_VALUES, RECORD_COLUMNS
-from nlp.tables import Table, open_table, sample_columns
-
-DATA = Path(__file__).parents[2] / "shared" / "data"
-CANARY = "xylophone-4711"
-FINDING_NAMES = ("ground_glass_opacity", "GGO", "consolidation", "Csld", "CrPa", "AirBr", "InSepThi")
-PROSE = "Patchy ground-glass opacities in both lower lobes, no effusion."
-HEADER = ("image", "patient_id", "caption")
-
-
-def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], **dialect: str) -> Path:
-    with path.open("w", encoding=dialect.pop("encoding", "utf-8"), newline="") as handle:
-        csv.writer(handle, **dialect).writerows([header, *rows])  # type: ignore[arg-type]
-    return path
-
-
-def columns_of(table: Table, asked: Mapping[str, str] | None = None) -> Columns:
-    return choose_columns(table, sample_columns(table), asked or {}, FINDING_NAMES)
-
-
-def read(
-    path: Path, asked: Mapping[str, str] | None = None, encoding: str | None = None, batch_rows: int = 100
-) -> list[Batch]:
-    table = open_table(path, encoding)
-    return list(read_records(table, columns_of(table, asked), batch_rows=batch_rows))
-
-
-def records(batches: Sequence[Batch]) -> list[dict[str, str]]:
-    return [row for batch in batches for row in batch.records.to_pylist()]
-
-
-def rejected(batches: Sequence[Batch]) -> list[tuple[int, str, str, str]]:
-    return [(row.row, row.column, row.reason, row.image) for batch in batches for row in batch.rejected]
-
-
-def warned(batches: Sequence[Batch]) -> dict[str, tuple[int, int]]:
-    return {name: (w.count, w.first) for batch in reversed(batches) for name, w in batch.warnings.items()}
-
-
-def error_of(path: Path, asked: Mapping[str, str] | None = None, encoding: str | None = None) -> str:
-    with pytest.raises(InputError) as error:
-        read(path, asked, encoding)
-    return str(error.value)
-
+from nlp.schema import RECORD_COLUMNS
+from nlp.tables import open_table
+from tests.reading import CANARY, HEADER, PROSE, error_of, read, records, rejected, warned, write_table
 
 # Formats
 
@@ -352,21 +305,6 @@ def test_read_rejects_rows_without_image_and_images_that_come_again(tmp_path: Pa
         assert sum(batch.rows for batch in batches) == len(rows)
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), max_size=60), st.integers(1, 7))
-def test_read_remembers_images_as_a_dictionary_would(rows: list[tuple[int, int]], size: int) -> None:
-    seen, known, expected, found = SeenImages(), {}, [], []
-    for start in range(0, len(rows), size):
-        batch = rows[start : start + size]
-        for image, content in batch:
-            first = known.setdefault(image, content) if image in known else None
-            known.setdefault(image, content)
-            expected.append(NEW if first is None else REPEATED if first == content else CHANGED)
-        ids = pa.array([str(image) for image, _ in batch], pa.string())
-        contents = pa.array([f"{image}:{content}" for image, content in batch], pa.string())
-        found += seen.check(ids, contents).tolist()
-    assert found == expected
-
-
 def test_read_counts_every_row_once_whatever_the_batch(tmp_path: Path) -> None:
     rows = [(f"{number % 70}.png", "P", f"text {number}") for number in range(100)]
     path = write_table(tmp_path / "a.csv", HEADER, [*rows, ("x.png",)])
@@ -379,35 +317,7 @@ def test_read_counts_every_row_once_whatever_the_batch(tmp_path: Path) -> None:
     assert batches[-1].done == 1
 
 
-# Ids
-
-
-@pytest.mark.parametrize(
-    ("image", "source", "patient"),
-    [
-        ("2020.02.10.20021584-p6-52%0.png", "", "figure:2020.02.10.20021584-p6-52"),
-        ("2020.02.10.20021584-p6-52%15.png", "", "figure:2020.02.10.20021584-p6-52"),
-        ("covid/fig_1.jpg", "", "figure:covid/fig"),
-        ("covid/fig_2.jpg", "", "figure:covid/fig"),
-        ("ROCO_81825.jpg", "", "figure:ROCO_81825"),  # a number of the collection, not of a part
-        ("a%1", "Hospital North", "figure:a"),  # a hospital is not one patient
-        ("a%1.png", " 10.1148/radiol.2020200432 ", "source:10.1148/radiol.2020200432"),
-        ("b.png", "PMC3830306", "source:PMC3830306"),
-    ],
-)
-def test_read_makes_up_one_patient_per_article_or_figure(image: str, source: str, patient: str) -> None:
-    assert made_up_patients(pa.array([image]), pa.array([source])).to_pylist() == [patient]
-
-
-def test_read_completes_and_trims_patients_and_says_so(tmp_path: Path) -> None:
-    rows = [("a%0.png", "Patient 9 ", PROSE), ("b%0.png", " ", PROSE), ("b%1.png", "", PROSE)]
-    batches = read(write_table(tmp_path / "a.csv", HEADER, rows))
-    assert [(r["patient_id"], r["flags"]) for r in records(batches)] == [
-        ("Patient 9", ""),
-        ("figure:b", "patient_made_up"),
-        ("figure:b", "patient_made_up"),
-    ]
-    assert warned(batches) == {"patient_made_up": (2, 3), "patient_trimmed": (1, 2)}
+# Damaged ids and texts
 
 
 def test_read_warns_of_damaged_ids_and_texts_and_repairs_none(tmp_path: Path) -> None:
@@ -428,185 +338,3 @@ def test_read_warns_of_damaged_ids_and_texts_and_repairs_none(tmp_path: Path) ->
         "broken": (1, 5),
         "image_blanks": (1, 5),
     }
-
-
-# The COVID column
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        *[(value, "1") for value in ("1", "CVD19", "COVID-19", "Positive", "YES", " confirmed ", "True")],
-        *[(value, "0") for value in ("0", "negative", "No", "Control", "FALSE", "non-COVID")],
-        *[(value, "-1") for value in ("-1", "Suspected", "unclear")],
-        *[(value, "") for value in ("", "  ", "unstated")],
-        *[(value, None) for value in ("2", "-", "pneumonia", "COVID-19?")],
-    ],
-)
-def test_read_understands_the_covid_column(value: str, cell: str | None) -> None:
-    assert covid_cell(value) == cell
-
-
-def test_read_maps_covid_values_into_the_contract() -> None:
-    assert set(COVID_VALUES.values()) == set(CELL_VALUES)
-
-
-def test_read_rejects_an_unknown_covid_value_without_repeating_it(tmp_path: Path) -> None:
-    rows = [("a.png", PROSE, "CVD19"), ("b.png", PROSE, CANARY), ("c.png", PROSE, "")]
-    path = write_table(tmp_path / "a.csv", ("image", "caption", "status"), rows)
-    batches = read(path, {"covid": "status"})
-    assert [(r["image"], r["covid19"]) for r in records(batches)] == [("a.png", "1"), ("c.png", "")]
-    [(row, column, reason, image)] = rejected(batches)
-    assert (row, column, image) == (3, "#3 status", "b.png")
-    assert reason.startswith("not a COVID value; write 1, 0, -1 or blank")
-    assert CANARY not in reason
-
-
-def test_read_never_guesses_the_covid_column(tmp_path: Path) -> None:
-    header = ("image", "caption", "C0VID19", "covid19")
-    path = write_table(tmp_path / "a.csv", header, [("a.png", PROSE, "CVD19", "1")])
-    table = open_table(path)
-    columns = columns_of(table)
-    assert columns.index("covid") is None
-    shown = describe_columns(table, columns, sample_columns(table))
-    assert "looks like a COVID column, not read: #3 C0VID19, #4 covid19 (--covid-column" in shown
-    assert records(read(path))[0]["covid19"] == ""
-    assert records(read(path, {"covid": "C0VID19"}))[0]["covid19"] == "1"
-
-
-# Columns
-
-
-def chosen(path: Path, asked: Mapping[str, str] | None = None) -> dict[str, int | None]:
-    columns = columns_of(open_table(path), asked)
-    return {role: choice.index for role, choice in columns.choices.items()}
-
-
-NONE = dict.fromkeys(("image", "patient", "panel", "source", "diagnosis", "text", "covid"))
-
-
-def test_read_guesses_columns_from_their_names(tmp_path: Path) -> None:
-    header = ("Diagnosis", "DOI", "Sub-figure", "Subject ID", "Image", "Report", "Notes")
-    row = ("normal", "x", "A", "7", "img7", PROSE, PROSE * 3)
-    assert chosen(write_table(tmp_path / "a.csv", header, [row])) == {
-        **NONE,
-        "diagnosis": 0,
-        "source": 1,
-        "panel": 2,
-        "patient": 3,
-        "image": 4,
-        "text": 5,
-    }
-
-
-def test_read_guesses_columns_from_their_content_where_names_are_blank(tmp_path: Path) -> None:
-    rows = [(str(n), f"{n}.PNG", f"Patient {n}", "10.1000/x", PROSE, f"see {n}") for n in range(4)]
-    path = write_table(tmp_path / "a.csv", ("", "", " ", "", "", "remark"), rows)
-    assert chosen(path) == {**NONE, "image": 1, "patient": 2, "source": 3, "text": 4}
-
-
-def test_read_takes_an_id_for_the_image_only_where_there_is_none(tmp_path: Path) -> None:
-    rows = [("C1", PROSE, "same"), ("C2", PROSE, "same")]
-    path = write_table(tmp_path / "a.csv", ("caption_id", "caption", "group_id"), rows)
-    assert chosen(path)["image"] == 0
-    twice = write_table(tmp_path / "b.csv", ("x", "caption"), [("C1", PROSE), ("C1", PROSE)])
-    assert "no column looks like the image; say which it is: --image-column NAME" in error_of(twice)
-    assert "It has #1 x, #2 caption" in error_of(twice)
-
-
-def test_read_never_takes_a_lesion_column_for_anything(tmp_path: Path) -> None:
-    header = ("image", "caption", "GGO", "consolidation(Csld)", "Consolidation")
-    path = write_table(tmp_path / "a.csv", header, [("a.png", PROSE, "GGO", "Csld", PROSE * 9)])
-    table = open_table(path)
-    columns = columns_of(table)
-    assert columns.used == (0, 1)
-    shown = describe_columns(table, columns, sample_columns(table))
-    assert "ignored, labels are made from the text: #3 GGO, #4 consolidation(Csld), #5 Cons" in shown
-
-
-def test_read_says_for_every_role_what_was_taken_and_which_flag_changes_it(tmp_path: Path) -> None:
-    path = write_table(tmp_path / "a.csv", (*HEADER, ""), [("a.png", "P1", PROSE, "cut off")])
-    table = open_table(path)
-    lines = describe_columns(table, columns_of(table), sample_columns(table)).splitlines()
-    assert lines[0] == "a.csv: CSV, utf-8, 4 columns"
-    by_role = {line.split()[0]: line for line in lines[1:8]}
-    for role in NONE:
-        assert f"--{role}-column" in by_role[role]
-    assert "#3 caption" in by_role["text"]
-    assert "none" in by_role["panel"].split()
-    assert lines[8] == "  not read: #4 (no name) (cells filled: 1)"
-
-
-@pytest.mark.parametrize(("value", "index"), [("note", 3), ("#4", 3), ("#1", 0), ("#2", 4), ("none", None)])
-def test_read_takes_a_column_by_name_or_number_or_none(tmp_path: Path, value: str, index: int | None) -> None:
-    header = ("panel", "image", "caption", "note", "#2")  # a name goes before a number
-    path = write_table(tmp_path / "a.csv", header, [("A", "a.png", PROSE, "B", "C")])
-    assert chosen(path, {"panel": value})["panel"] == index
-
-
-def test_read_refuses_a_column_that_does_not_exist_or_is_asked_for_twice(tmp_path: Path) -> None:
-    path = write_table(tmp_path / "a.csv", ("image", "caption", "note", "note"), [])
-    for value in ("txt", "#5", "#0"):
-        message = error_of(path, {"text": value})
-        assert f"has no column '{value}' (--text-column); it has #1 image, #2 caption" in message
-    assert "choose by number: --panel-column '#3', '#4'" in error_of(path, {"panel": "note"})
-    message = error_of(path, {"text": "caption", "covid": "#2"})
-    assert message == "column #2 caption cannot be both --text-column and --covid-column"
-    assert "--image-column cannot be none" in error_of(path, {"image": "none"})
-
-
-def test_read_takes_images_without_text_if_told_so(tmp_path: Path) -> None:
-    path = write_table(tmp_path / "a.csv", ("", "image name", "patient id"), [("0", "0.jpg", "crawled_0")])
-    assert "or --text-column none for images without text" in error_of(path)
-    assert records(read(path, {"text": "none"}))[0]["caption"] == ""
-
-
-# The published files, as they are
-
-
-def published(name: str) -> Path:
-    if not (DATA / name).exists():
-        pytest.skip(f"{DATA / name} is not here")
-    return DATA / name
-
-
-@pytest.mark.parametrize(
-    ("name", "encoding", "image", "text", "patient", "count"),
-    [
-        ("covid-ct/COVID-CT-MetaInfo_new.csv", "gb18030", 0, 8, 1, 349),
-        ("covid-ct/COVID-CT-MetaInfo.csv", None, 0, 10, 1, 349),
-        ("text/captions_reference.csv", None, 0, 1, None, 149),
-        ("text/open_reference.csv", None, 0, 2, None, 137),
-    ],
-)
-def test_read_takes_the_published_tables_untouched(
-    name: str, encoding: str | None, image: int, text: int, patient: int | None, count: int
-) -> None:
-    path = published(name)
-    assert {k: v for k, v in chosen_in(path, encoding).items() if k in ("image", "text", "patient")} == {
-        "image": image,
-        "text": text,
-        "patient": patient,
-    }
-    with path.open(encoding=encoding or "utf-8-sig", newline="") as handle:
-        expected = [(row[image], row[text]) for row in list(csv.reader(handle))[1:]]
-    batches = read(path, encoding=encoding)
-    assert [(r["image"], r["caption"]) for r in records(batches)] == expected
-    assert len(expected) == count
-    assert not rejected(batches)
-
-
-def chosen_in(path: Path, encoding: str | None) -> dict[str, int | None]:
-    columns = columns_of(open_table(path, encoding))
-    return {role: choice.index for role, choice in columns.choices.items()}
-
-
-def test_read_asks_how_the_published_gb18030_file_is_encoded() -> None:
-    message = error_of(published("covid-ct/COVID-CT-MetaInfo_new.csv"))
-    assert "is not UTF-8 (byte 10757, line" in message
-    assert "  gb18030   ,,C0VID19,GGO" in message
-
-
-def test_read_warns_of_the_faults_of_the_published_file() -> None:
-    batches = read(published("covid-ct/COVID-CT-MetaInfo_new.csv"), encoding="gb18030", batch_rows=1000)
-    assert warned(batches) == {"patient_trimmed": (1, 290), "no_suffix": (83, 266)}

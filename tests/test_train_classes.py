@@ -23,7 +23,8 @@ from train.channels import as_channels
 from train.class_results import add_classes
 from train.class_scores import score_classes
 from train.classes import check_classes, class_names, class_probabilities, class_targets
-from train.config import check, recipe
+from train.config import recipe
+from train.config_check import check
 from train.folds import patient_folds
 from train.loop import fit
 from train.loss import class_loss

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import train.fold_results
 import train.report
 import train.results
 import train.run
@@ -53,8 +54,8 @@ def study(phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> St
     """``study("--seeds", "0")``: the command on the phantoms with a tiny network, into ``tmp_path / "study"``."""
     monkeypatch.setattr(train.study, "study", partial(train.study.study, bootstraps=100))
     monkeypatch.setattr(train.report, "write_report", lambda folder, records: None)
-    for name in ("shortcut_baseline", "shortcut_of_folds"):  # these take longer than the networks
-        monkeypatch.setattr(train.results, name, lambda *arguments, **options: {})
+    for module, name in ((train.results, "shortcut_baseline"), (train.fold_results, "shortcut_of_folds")):
+        monkeypatch.setattr(module, name, lambda *arguments, **options: {})  # longer than the networks
     settings = tmp_path / "settings.toml"
     write_config(phantom_config(epochs=1), settings)
 

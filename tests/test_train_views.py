@@ -18,7 +18,8 @@ import train.run
 from nlp.errors import TrainingError
 from tests.train_phantoms import phantom_config, phantom_pixels, phantom_records, write_phantoms
 from train.augment import Augmentation, augment, plain
-from train.config import Config, check
+from train.config import Config
+from train.config_check import check
 from train.inference import predict_logits
 from train.loop import Fitted, fit
 from train.model import build_model

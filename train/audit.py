@@ -82,9 +82,8 @@ def audit(
 
     records = read_records(table, images, lexicon=lexicon)
     skipped: list[str] = []
-    contradicting = _contradictions(
-        records, mentions, skipped
-    )  # tables first: they are wrong at once or not at all
+    # tables before images: they are wrong at once or not at all
+    contradicting = _contradictions(records, mentions, skipped)
     suspects = _suspects(records, run, skipped)
     if not any(records.splits):
         skipped.append("Sets were not compared: no record has a split.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
+from train.figure_style import image_png
 from train.image_forms import read_grey
 from train.near_duplicates import Pair, across_sets, opposite_flags
 from train.pictures import Picture
@@ -87,9 +87,7 @@ def _png(records: Records, pair: Pair) -> bytes:
     sheet = Image.new("L", (2 * _TILE + _GAP, height), 255)
     for place, tile in enumerate(tiles):
         sheet.paste(tile, (place * (_TILE + _GAP), 0))
-    target = io.BytesIO()
-    sheet.save(target, "PNG")
-    return target.getvalue()
+    return image_png(sheet)
 
 
 def _tile(records: Records, row: int) -> Image.Image:

@@ -6,12 +6,13 @@ The module is light: ``python -m train.run --help`` shows these settings without
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nlp.errors import TrainingError
 from train.explain_settings import METHODS, Settings
+from train.recipes import RECIPES
 
 if TYPE_CHECKING:
     from train.augment import Augmentation
@@ -38,11 +39,7 @@ def _default_augmentation() -> Augmentation:
 class Config:
     """All that decides the weights of a network, apart from the data; the defaults are recipe ``ladnn``."""
 
-    recipe: str = _setting(
-        "ladnn",
-        "named set of defaults, see RECIPES",
-        ("ladnn", "head_start", "paper", "deep-covid", "cxr-ai"),
-    )
+    recipe: str = _setting("ladnn", "named set of defaults, see docs/training.md", tuple(RECIPES))
     # the network
     backbone: str = _setting("densenet169", "torchvision's or timm's name")
     weights: str = _setting("imagenet", "imagenet, none, or a file of weights for the backbone")
@@ -117,90 +114,6 @@ class Config:
     deterministic: bool = _setting(False, "same bits from a GPU too, slower; a CPU always gives them")
 
 
-RECIPES: Mapping[str, Mapping[str, Any]] = {
-    "ladnn": {},
-    # heads fitted first, all trained together a little: a tenth of the time, for a CPU or a first look
-    "head_start": {
-        "frozen_norm": True,
-        "head_start": 4,
-        "epochs": 3,
-        "learning_rate": 3e-5,
-        "schedule": "cosine",
-    },
-    # the published code's settings (Liu et al. 2020, LA-DNN), read from the code: the paper gives none
-    "paper": {
-        "loss": "paper",
-        "levels": 1,
-        "pooling": "mean",
-        "image_size": 224,
-        "test_flips": False,
-        "dropout": 0.0,
-        "crop": "none",
-        "normalise": "none",
-        "optimizer": "adam",
-        "learning_rate": 5e-5,
-        "weight_decay": 5e-4,
-        "schedule": "constant",
-        "warmup_epochs": 0.0,
-        "clip_norm": 0.0,
-        "select": "loss",
-        "average": False,
-        "augmentation": {"scale": (0.8, 1.2), "flip": 0.5},
-    },
-    # Minaee et al. 2020 (Deep-COVID, doi:10.1016/j.media.2020.101794); docs/deep_covid.md says what is whose
-    "deep-covid": {
-        "backbone": "resnet18",
-        "levels": 1,
-        "pooling": "mean",
-        "frozen_norm": True,
-        "trained": "heads",
-        "views": 5,
-        "dropout": 0.0,
-        "mode": "baseline",
-        "balance": True,
-        "image_size": 224,
-        "crop": "none",
-        "normalise": "none",
-        "epochs": 100,
-        "batch_size": 20,
-        "optimizer": "adam",
-        "learning_rate": 1e-4,
-        "weight_decay": 0.0,
-        "schedule": "constant",
-        "warmup_epochs": 0.0,
-        "clip_norm": 0.0,
-        "average": False,
-        "test_flips": False,
-        "attention": "occlusion",
-        "augmentation": {"rotation_degrees": 10.0, "scale": (0.9, 1.1), "flip": 0.5, "noise": 0.02},
-    },
-    # COVID-19_CXR_AI: radiographs cut to segmented lungs, three channels, named classes; the rest is this toolkit's
-    "cxr-ai": {
-        "backbone": "resnet34",
-        "mode": "baseline",
-        "classes": "diagnosis",
-        "crop": "segmented",
-        "normalise": "none",
-        "channels": "cxr3",
-        "select": "loss",
-    },
-}
-"""Differences from the defaults; an ``augmentation`` here is complete: what it leaves out is off."""
-
-UNUSED_WITH: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("mode", "baseline"): ("lesion_weight", "positive_weights"),
-    ("loss", "paper"): ("primary_weight", "lesion_weight", "positive_weights", "label_smoothing"),
-    ("schedule", "onecycle"): ("warmup_epochs",),
-    ("average", "False"): ("average_decay",),
-    ("head_start", "0"): ("head_ridge",),
-    ("classes", "none"): ("class_weight",),
-    ("crop", "lungs"): ("segmenter",),
-    ("crop", "lungs_only"): ("segmenter",),
-    ("crop", "none"): ("segmenter",),
-}
-"""Settings that have no effect beside another: asking for both is a mistake, and refused."""
-
-
 def recipe(name: str) -> Config:
     """The settings of a recipe.
 
@@ -217,21 +130,6 @@ def recipe(name: str) -> Config:
     return Config(**{"recipe": name, **given})
 
 
-def check(config: Config) -> None:
-    """Refuse settings out of range or in contradiction.
-
-    Raises:
-        TrainingError: with every problem.
-    """
-    if found := problems(config):
-        raise TrainingError("\n".join(["the settings cannot be used:", *found]))
-
-
-def problems(config: Config) -> list[str]:
-    """Everything that is wrong with the settings, a line each."""
-    return [*_value_problems(config), *_contradictions(config)]
-
-
 def flag(name: str) -> str:
     """The command's option for a setting.
 
@@ -239,49 +137,3 @@ def flag(name: str) -> str:
     '--learning-rate'
     """
     return "--" + name.replace("_", "-")
-
-
-def _value_problems(config: Config) -> Iterator[str]:
-    for each in fields(config):
-        if each.name != "augmentation" and (problem := _value_problem(each, getattr(config, each.name))):
-            yield f"{each.name} must be {problem}; found {getattr(config, each.name)!r}"
-
-
-def _value_problem(each: Field[Any], value: object) -> str | None:
-    """What the value must be and is not."""
-    kinds = {"str": (str,), "bool": (bool,), "int": (int,), "float": (int, float)}[str(each.type)]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        words = {"str": "a text", "bool": "true or false", "int": "a whole number", "float": "a number"}
-        return words[str(each.type)]
-    choices, low, high = (each.metadata[key] for key in ("choices", "low", "high"))
-    if choices and value not in choices:
-        return f"one of {', '.join(choices)}"
-    if isinstance(value, int | float) and not (low <= value <= high):
-        return f"from {low:g} to {high:g}"
-    if value == "":
-        return "filled in"
-    return None
-
-
-def _contradictions(config: Config) -> Iterator[str]:
-    if config.recipe not in RECIPES:
-        return
-    usual = recipe(config.recipe)
-    for (name, value), unused in UNUSED_WITH.items():
-        if str(getattr(config, name)) != value:
-            continue
-        for other in unused:
-            if getattr(config, other) != getattr(usual, other):
-                yield f"{name} = {value} makes no use of {other} = {getattr(config, other)}: leave one out"
-    if config.crop == "segmented" and config.segmenter == "none":
-        yield "crop = segmented needs a segmenter: a folder made by python -m train.segment"
-    if config.folds == 1:
-        yield "folds must be 0 or at least 2; found 1"
-    if config.loss == "joint" and not (config.primary_weight or config.lesion_weight):
-        yield "primary_weight and lesion_weight are both 0: there is nothing to learn"
-    if config.views and (config.trained != "heads" or not config.frozen_norm or config.weights == "none"):
-        yield (
-            f"views = {config.views} keeps features of a backbone that does not change: it needs trained = heads,"
-            f" frozen_norm = true and pretrained weights; found {config.trained}, {str(config.frozen_norm).lower()} and"
-            f" {config.weights}"
-        )

@@ -14,7 +14,8 @@ from rapidfuzz import process
 
 from nlp.errors import TrainingError
 from nlp.write import replacing
-from train.config import Config, flag, problems, recipe
+from train.config import Config, flag, recipe
+from train.config_check import problems
 
 if TYPE_CHECKING:
     from train.augment import Augmentation

@@ -66,9 +66,8 @@ def _band(
 def _sensitivity_at(hits: Floats, wrong: Floats) -> Floats:
     start = np.zeros(1)
     rates, found = np.concatenate([start, wrong / wrong[-1]]), np.concatenate([start, hits / hits[-1]])
-    last = np.append(
-        np.flatnonzero(np.diff(rates)), len(rates) - 1
-    )  # the highest point of a vertical stretch
+    # the highest point of a vertical stretch
+    last = np.append(np.flatnonzero(np.diff(rates)), len(rates) - 1)
     at: Floats = np.interp(_GRID, rates[last], found[last])
     return at
 

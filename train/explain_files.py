@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from train.attention_rows import ImageRows, measure, table
 from train.explain_settings import Settings
 from train.explainer import Explainer, Unreadable
 from train.figure_style import png
+from train.image_paths import file_stems
 from train.lesion_marks import Marks
 from train.overlays import Panel, output_name, overlay
 from train.progress import Log
@@ -37,12 +37,12 @@ def write_explained(
     """Explain images by one network or two and write all of it; what was measured, and what cannot be read."""
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    measured, problems, names = [], [], _names(images)
+    measured, problems, stems = [], [], file_stems(images)
     for number, each in enumerate(show(networks, images, marks), 1):
         if isinstance(each, Unreadable):
             problems.append(each.reason)
             continue
-        stem = names[each.path]
+        stem = stems[each.path]
         files = {f"{stem}.png": six_panels(each), f"{stem}.npz": _arrays(each, settings, full=full_arrays)}
         if len(networks) > 1:
             files[f"{stem}.compare.png"] = compared(each)
@@ -100,16 +100,6 @@ def _arrays(shown: Shown, settings: Settings, *, full: bool) -> bytes:
         arrays["full"] = shown.maps[0]
     np.savez_compressed(target, **arrays)
     return target.getvalue()
-
-
-def _names(images: Sequence[Path]) -> dict[Path, str]:
-    """Image to the stem of its files; images of one stem are numbered."""
-    seen: Counter[str] = Counter()
-    names = {}
-    for path in images:
-        seen[path.stem] += 1
-        names[path] = path.stem if seen[path.stem] == 1 else f"{path.stem}~{seen[path.stem]}"
-    return names
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> None:

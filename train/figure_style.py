@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 WIDTH = 7.2  # inches: 1080 pixels
 DOTS = 150
@@ -75,6 +76,13 @@ def png(figure: Figure) -> bytes:
     target = io.BytesIO()
     with style():
         figure.savefig(target, format="png", dpi=DOTS, metadata={"Software": None})
+    return target.getvalue()
+
+
+def image_png(image: Image.Image) -> bytes:
+    """The picture as a PNG file."""
+    target = io.BytesIO()
+    image.save(target, "PNG")
     return target.getvalue()
 
 

@@ -66,6 +66,24 @@ def chosen_images(paths: Sequence[Path], log: Log = SILENT, *, key: bytes | None
     return list(found.values())
 
 
+def file_stems(images: Iterable[Path]) -> dict[Path, str]:
+    """Image to the stem of the files that are made of it, no two alike: images of one stem are numbered.
+
+    >>> list(file_stems([Path("a/1.png"), Path("b/1.png"), Path("c/1~2.png")]).values())
+    ['1', '1~2', '1~2~2']
+    """
+    last: dict[str, int] = {}  # stem that is taken → the last number given to it
+    stems = {}
+    for path in images:
+        stem = path.stem
+        while stem in last:
+            last[path.stem] += 1
+            stem = f"{path.stem}~{last[path.stem]}"
+        last[stem] = 1
+        stems[path] = stem
+    return stems
+
+
 def unlabelled(chosen: Sequence[Chosen], finding_keys: Sequence[str]) -> Records:
     """Records of which nothing is known but the image and, of DICOM files, a made-up name of the patient."""
     count = len(chosen)

@@ -57,9 +57,7 @@ def near_duplicates(
         ImageError: names every image that cannot be read.
     """
     described, digests = _read(paths, log)
-    order = sorted(
-        range(len(paths)), key=digests.__getitem__
-    )  # so that the order of the rows changes nothing
+    order = sorted(range(len(paths)), key=digests.__getitem__)  # the order of the rows changes nothing
     log(f"images compared: {len(paths) * (len(paths) - 1) // 2:,} pairs")
     scores = {
         (order[one], order[other]): likeness(described[order[one]], described[order[other]])

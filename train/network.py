@@ -90,9 +90,7 @@ class LesionAttentionNetwork(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Feature maps ``(B, C, h, w)``; one grey channel stands for all three colours."""
-        maps: Tensor = self.backbone(
-            (images - self.mean) / self.std
-        )  # (B, 1, …) becomes (B, 3, …) by the mean
+        maps: Tensor = self.backbone((images - self.mean) / self.std)  # the mean makes (B, 3, …) of (B, 1, …)
         return maps
 
     def forward_head(self, features: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,29 +15,19 @@ from numpy.typing import NDArray
 from nlp.write import replacing
 from train.class_results import add_classes
 from train.config import Config
-from train.folds import Fold, score_folds
+from train.fold_results import FoldResult, learnt, write_folds
 from train.loop import Fitted
 from train.model import MODEL_FILE, save_model
 from train.operating_point import Thresholds, choose_thresholds
-from train.predictions import joined, predict_records, write_predictions
+from train.predictions import predict_records, write_predictions
 from train.records import FloatArray, IntArray, Records
-from train.run_folder import HISTORY, METRICS, OUT_OF_FOLD, PREDICTIONS
+from train.run_folder import HISTORY, METRICS, PREDICTIONS
 from train.scores import score
 from train.selection import write_history
-from train.shortcut import shortcut_baseline, shortcut_of_folds, shortcuts_as_json
+from train.shortcut import shortcut_baseline, shortcuts_as_json
 
 Floats = NDArray[np.float64]
 PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "numpy")
-
-
-@dataclass(frozen=True, eq=False)
-class FoldResult:
-    """One fold: ``val_logits`` and ``logits`` (held-out) are in the order of the fold's rows."""
-
-    fold: Fold
-    fitted: Fitted
-    val_logits: FloatArray
-    logits: FloatArray
 
 
 def write_results(
@@ -81,10 +71,14 @@ def write_results(
     }
     save_model(fitted.model, out / MODEL_FILE, details={"best_epoch": str(fitted.best_epoch)})
     write_history(fitted.history, out / HISTORY)
-    rows = predict_records(records, _learnt(logits, config), thresholds, warnings=warnings)
+    rows = predict_records(records, learnt(logits, config), thresholds, warnings=warnings)
     write_predictions(out / PREDICTIONS, rows)
     if folds:
-        _add_folds(metrics, out, config, records, folds, warnings=warnings, bootstraps=bootstraps)
+        metrics["out_of_fold"], simple = write_folds(
+            out, config, records, folds, warnings=warnings, bootstraps=bootstraps
+        )
+        for group, found in simple.items():
+            metrics["shortcut"][group]["out_of_fold"] = found["out_of_fold"]
     if names := fitted.model.class_names:
         add_classes(
             metrics,
@@ -118,58 +112,6 @@ def _split_metrics(
         return scores.as_json()
 
     return {split: measured(records.rows(split)) for split in ("val", "test")}
-
-
-def _add_folds(
-    metrics: dict[str, Any],
-    out: Path,
-    config: Config,
-    records: Records,
-    folds: Sequence[FoldResult],
-    *,
-    warnings: Sequence[str],
-    bootstraps: int,
-) -> None:
-    """Out-of-fold predictions and scores, each fold at the threshold of its own val."""
-    least = config.least_sensitivity or None
-    thresholds = [
-        choose_thresholds(records.take(each.fold.val), each.val_logits, sensitivity=least) for each in folds
-    ]
-    parts = [
-        predict_records(
-            records.take(each.fold.held_out),
-            _learnt(each.logits, config),
-            point,
-            fold=number,
-            warnings=[warnings[row] for row in each.fold.held_out],
-        )
-        for number, (each, point) in enumerate(zip(folds, thresholds, strict=True))
-    ]
-    write_predictions(out / OUT_OF_FOLD, joined(parts))
-    scores = score_folds(
-        records,
-        [each.fold for each in folds],
-        [each.logits for each in folds],
-        thresholds,
-        seed=config.seed,
-        bootstraps=bootstraps,
-    )
-    metrics["out_of_fold"] = scores.as_json() | {
-        "folds": [
-            {"best_epoch": each.fitted.best_epoch, "n_held_out": len(each.fold.held_out)} for each in folds
-        ],
-        "thresholds": [point.as_json() for point in thresholds],
-    }
-    held_out = [each.fold.held_out for each in folds]
-    simple = shortcuts_as_json(shortcut_of_folds(records, held_out, seed=config.seed, bootstraps=bootstraps))
-    for group, found in simple.items():
-        metrics["shortcut"][group]["out_of_fold"] = found["out_of_fold"]
-
-
-def _learnt(logits: FloatArray, config: Config) -> FloatArray:
-    """NaN for findings whose heads never learnt: what they say is chance."""
-    chance = (np.arange(logits.shape[1]) > 0) & (config.mode == "baseline")
-    return np.where(chance, np.float32(np.nan), logits)
 
 
 def _training(config: Config, fitted: Fitted, records: Records) -> dict[str, Any]:

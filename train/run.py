@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from nlp.command import run_command
 from nlp.errors import CheckpointError
-from train.config import Config, check
+from train.config import Config
+from train.config_check import check
 from train.config_file import add_flags, given_flags, read_config
 from train.progress import SILENT, Log
 from train.run_folder import CONFIG, METRICS, claim, differing_settings, finished, forget_states, refuse_loss
 
 if TYPE_CHECKING:
+    from train.cache import Images
     from train.distributed import Ranks
+    from train.records import Records
+    from train.stages import Trained
 
 
 @dataclass(frozen=True)
@@ -63,37 +67,52 @@ def run(
     """
     from train.backbones import create_backbone
     from train.distributed import Ranks
-    from train.neighbours import keep_neighbours
-    from train.prepare import SEGMENTED
-    from train.ready import whole_warning
-    from train.report import write_report
-    from train.results import write_results
-    from train.run_lungs import keep_lungs
     from train.stages import read_data, train_all
     from train.weights import load_weights
 
     check(config)
     ranks = ranks or Ranks()
     if resume and finished(out):
-        if problems := list(differing_settings(out, config)):
-            raise CheckpointError("\n".join([*problems, "use the same settings, or another --out"]))
-        log(f"{out} is finished already")
-        return RunResult(out, json.loads((out / METRICS).read_text(encoding="utf-8")))
+        return _finished_before(out, config, log)
     refuse_loss(out, resume=resume, force=force)
     load_weights(create_backbone(config.backbone), config.weights)  # a wrong name must not wait for images
     records, loaded = read_data(table, images, config, cache, log, ranks)
     if ranks.first:
         claim(out, config, force=force)
     ranks.wait()
-    fitted, logits, folds = train_all(
-        config, loaded.pixels, records, out, resume=resume, log=log, ranks=ranks
-    )
+    trained = train_all(config, loaded.pixels, records, out, resume=resume, log=log, ranks=ranks)
     if not ranks.first:
         return RunResult(out, {})
     log("measuring")
-    warnings = [whole_warning(config.crop) if whole else "" for whole in loaded.whole]
+    return RunResult(out, _measured(out, config, records, loaded, trained, bootstraps))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m train.run labelled.csv --images DIR``."""
+    return run_command(_parser(), _command, arguments)
+
+
+def _finished_before(out: Path, config: Config, log: Log) -> RunResult:
+    if problems := list(differing_settings(out, config)):
+        raise CheckpointError("\n".join([*problems, "use the same settings, or another --out"]))
+    log(f"{out} is finished already")
+    return RunResult(out, json.loads((out / METRICS).read_text(encoding="utf-8")))
+
+
+def _measured(
+    out: Path, config: Config, records: Records, loaded: Images, trained: Trained, bootstraps: int
+) -> dict[str, Any]:
+    """What metrics.json holds, once all files of the run are written; its saved states are forgotten last."""
+    from train.neighbours import keep_neighbours
+    from train.prepare import SEGMENTED
+    from train.ready import whole_warning
+    from train.report import write_report
+    from train.results import write_results
+    from train.run_lungs import keep_lungs
+
     if config.crop == SEGMENTED:
         keep_lungs(out, Path(config.segmenter), records.images, loaded)
+    fitted, logits, folds = trained
     metrics = write_results(
         out,
         config,
@@ -101,19 +120,14 @@ def run(
         fitted,
         logits,
         folds,
-        warnings=warnings,
+        warnings=[whole_warning(config.crop) if whole else "" for whole in loaded.whole],
         bootstraps=bootstraps,
         quality=loaded.confidence,
     )
     keep_neighbours(out, fitted.model, loaded.pixels, records)
     write_report(out, records)
     forget_states(out)
-    return RunResult(out, metrics)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m train.run labelled.csv --images DIR``."""
-    return run_command(_parser(), _command, arguments)
+    return metrics
 
 
 # ---- the command

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +11,8 @@ from PIL import Image
 from nlp.errors import ImageError
 from nlp.write import replacing, writing
 from train.image_forms import read_grey, unreadable
-from train.image_paths import chosen_images
+from train.image_paths import chosen_images, file_stems
 from train.lung_boxes import box_of, write_boxes
-from train.lung_parts import BoolArray
 from train.predict_targets import check_apart
 from train.progress import SILENT, Log
 from train.segmenter import load_segmenter, lung_mask
@@ -36,8 +33,8 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     paths = [each.path for each in chosen if not each.problem]
-    found, problems, seen = {}, [each.problem for each in chosen if each.problem], Counter[str]()
-    for number, path in enumerate(paths, 1):
+    found, problems = {}, [each.problem for each in chosen if each.problem]
+    for number, (path, stem) in enumerate(file_stems(paths).items(), 1):
         try:
             picture = read_grey(path)
         except ImageError as error:
@@ -45,19 +42,11 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
             continue
         probability = model.probability(picture)
         found[path.as_posix()] = box_of(probability, (picture.shape[0], picture.shape[1]))
-        seen[path.stem] += 1
-        name = path.stem if seen[path.stem] == 1 else f"{path.stem}~{seen[path.stem]}"
-        with replacing([out / f"{name}.png"]) as [file]:
-            file.write(_png(lung_mask(probability, picture)))
+        mask = lung_mask(probability, picture).astype(np.uint8) * 255
+        with replacing([out / f"{stem}.png"]) as [file]:
+            Image.fromarray(mask).save(file, "PNG")
         log.live(f"pictures segmented: {number:,} of {len(paths):,}")
     write_boxes(out / BOXES, list(found), list(found.values()))
     if problems:
         raise unreadable(problems, len(chosen))
     return sum(each.used for each in found.values())
-
-
-def _png(mask: BoolArray) -> bytes:
-    """A mask as a picture, 0 and 255."""
-    target = io.BytesIO()
-    Image.fromarray(mask.astype(np.uint8) * 255).save(target, "PNG")
-    return target.getvalue()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from train.figure_style import image_png
 from train.lung_pairs import LungPairs
 from train.lung_parts import BoolArray
 from train.segment_scores import Agreement
@@ -31,9 +30,7 @@ def sheet(pairs: LungPairs, scores: Agreement) -> bytes:
             place = column * size, line * (size + _TEXT)
             canvas.paste(_tile(pairs, scores, int(number)), (place[0], place[1] + _TEXT))
             draw.text((place[0] + 2, place[1] + 1), f"Dice {scores.dice[number]:.3f}", fill="white")
-    target = io.BytesIO()
-    canvas.save(target, "PNG")
-    return target.getvalue()
+    return image_png(canvas)
 
 
 def _tile(pairs: LungPairs, scores: Agreement, number: int) -> Image.Image:

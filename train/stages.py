@@ -12,15 +12,17 @@ from train.cache import Images, load_images
 from train.classes import NO_CLASSES, check_classes
 from train.config import Config
 from train.distributed import Ranks
+from train.fold_results import FoldResult
 from train.folds import patient_folds
 from train.loop import Fitted, fit, predict_logits
 from train.prepare import SEGMENTED
 from train.progress import Log
 from train.records import FloatArray, IntArray, Records, check_trainable, read_records
-from train.results import FoldResult
 from train.run_folder import CHECKPOINT
 
 MAIN = "main"
+Trained = tuple[Fitted, FloatArray, list[FoldResult]]
+"""The network of the run, its logits of all records, and the folds."""
 
 
 def read_data(
@@ -60,7 +62,7 @@ def read_data(
 
 def train_all(
     config: Config, pixels: Tensor, records: Records, out: Path, *, resume: bool, log: Log, ranks: Ranks
-) -> tuple[Fitted, FloatArray, list[FoldResult]]:
+) -> Trained:
     """The network of the run with its logits of all records, then those of the folds."""
 
     def trained(name: str, train: IntArray, val: IntArray) -> Fitted:

@@ -15,7 +15,8 @@ from nlp.errors import TrainingError
 from nlp.lexicon import load_lexicon
 from nlp.schema import label_columns
 from nlp.write import replacing, writing
-from train.config import UNUSED_WITH, Config, check, recipe
+from train.config import Config, recipe
+from train.config_check import UNUSED_WITH, check
 from train.label_rows import LabelRow
 from train.run_folder import CONFIG, differing_settings
 

@@ -42,11 +42,10 @@ _MOST_BYTES = 5_000_000
 def proposals(store: Store, name: str, draft: Draft, *, adjudicator: bool) -> None:
     """Words that annotators marked, and a form to add a term of one's own."""
     with store.read() as connection:
+        # what others marked in a record is theirs until all have read it
         offered = [
             each
-            for each in open_proposals(
-                connection
-            )  # what others marked in a record is theirs until all have read it
+            for each in open_proposals(connection)
             if each.id not in draft.taken and (adjudicator or each.annotator == name)
         ]
     title = f"Add a term · {len(offered)} offered by annotators" if offered else "Add a term"
