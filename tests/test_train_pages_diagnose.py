@@ -95,3 +95,11 @@ def test_diagnose_frequency_is_that_of_the_nearest_bin() -> None:
     assert found is not None and (found.observed, found.n) == (0.75, 20) and found.low < 0.75 < found.high
     assert found.low == pytest.approx(0.531, abs=0.001) and found.high == pytest.approx(0.888, abs=0.001)
     assert frequency([], 0.5) is None
+
+
+def test_diagnose_frequency_has_the_interval_of_patients_and_of_older_runs_as_many_as_usual() -> None:
+    old = [{"n": 20, "probability": 0.8, "observed": 0.75}]
+    alone, four = frequency(old, 0.8), frequency(old, 0.8, patients_per_image=0.25)
+    known = frequency([{**old[0], "n_patients": 5}], 0.8, patients_per_image=1.0)
+    assert alone is not None and four is not None and known is not None and known == four
+    assert (four.n, four.n_patients) == (20, 5) and four.low < alone.low and alone.high < four.high

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from train.image_paths import Chosen
 
 _TABLES = (PREDICTIONS, CLASSES)
-_BATCH = "diagnose_batch"
+BATCH = "diagnose_batch"
 _END = "_probability"
 
 
 def batch(network: Diagnosis, chosen: Sequence[Chosen], folder: Path, key: tuple[str, ...]) -> int:
     """The table of all pictures; gives the number of the chosen one."""
-    kept = st.session_state.get(_BATCH)
+    kept = st.session_state.get(BATCH)
     if kept is None or kept[0] != key:
-        kept = st.session_state[_BATCH] = (key, *_predicted(network, chosen, folder))
+        kept = st.session_state[BATCH] = (key, *_predicted(network, chosen, folder))
     _, rows, tables = kept
     st.caption("Click at the left of a row to see its maps.")
     picked: Any = st.dataframe(
