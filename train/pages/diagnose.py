@@ -13,6 +13,7 @@ import streamlit as st
 from nlp.errors import ImageError, ToolkitError
 from nlp.image_names import ImageFolder
 from train.archives import forget_archives
+from train.dicom_frames import forget_frames
 from train.pages.diagnose_batch import BATCH, batch, shown_name
 from train.run_folder import METRICS
 from train.summary import DISCLAIMER
@@ -100,6 +101,7 @@ def _on_disk(files: Sequence[UploadedFile]) -> Iterator[Path]:
             yield Path(place)
         finally:
             forget_archives()
+            forget_frames()
 
 
 def _plain(name: str) -> str:
@@ -183,7 +185,8 @@ def _similar(names: Sequence[str], images: Path | None) -> None:
     if not names:
         return
     st.markdown("**Most similar training images**")
-    files = [_file(name, images) for name in names]
+    folder = ImageFolder(images) if images and images.is_dir() else None
+    files = [_file(name, folder) for name in names]
     for column, name, file in zip(st.columns(len(names)), names, files, strict=True):
         if file is None:
             column.caption(name)
@@ -191,14 +194,15 @@ def _similar(names: Sequence[str], images: Path | None) -> None:
             column.image(file, caption=name, width="stretch")
 
 
-def _file(name: str, images: Path | None) -> bytes | None:
+def _file(name: str, images: ImageFolder | None) -> bytes | None:
     from train.diagnosis import encoded
     from train.image_forms import read_grey
 
     if images is None:
         return None
     try:
-        return encoded(read_grey(ImageFolder(images).find(name)))
+        path, _ = images.look_up(name, suggest=False)
+        return encoded(read_grey(path)) if path else None
     except ImageError:
         return None
 
