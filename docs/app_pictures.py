@@ -36,7 +36,7 @@ SHOWN = "fig06.jpg"
 LEFT, CHANGED, SEED = 24, 0.12, 3
 SETTLING_SECONDS = 20.0
 ANSWER_SECONDS = 300
-RUNS = "runs"
+RUNS, EPOCHS = "runs", "12"
 
 
 def fill(store: Store) -> None:
@@ -133,7 +133,7 @@ def _unseen(runs: Path) -> list[Path]:
     from train.run_folder import PREDICTIONS
 
     runs.mkdir()
-    found = read_predictions(trained(runs) / PREDICTIONS)
+    found = read_predictions(trained(runs, "--epochs", EPOCHS) / PREDICTIONS)
     names = [name for name, split in zip(found.images, found.splits, strict=True) if split == "test"]
     return [ROOT / "examples" / "images" / name for name in names]
 

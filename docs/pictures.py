@@ -84,8 +84,8 @@ def deep_covid(run: Path, out: Path) -> list[Path]:
     return [groups, drawn]
 
 
-def trained(folder: Path) -> Path:
-    """The README's training on the example set; gives the run.
+def trained(folder: Path, *more: str) -> Path:
+    """The README's training on the example set, with ``more`` options; gives the run.
 
     Raises:
         ToolkitError: a step failed.
@@ -96,7 +96,7 @@ def trained(folder: Path) -> Path:
     codes = [
         extract([captions, "--covid-column", "covid19", "-o", str(labels)]),
         split([str(labels), "-o", str(labelled)]),
-        train([str(labelled), "--images", images, "--out", str(run), *SMALL]),
+        train([str(labelled), "--images", images, "--out", str(run), *SMALL, *more]),
     ]
     if any(codes):
         raise ToolkitError("the example set could not be trained on; the message stands above")

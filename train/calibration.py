@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import expit
-from sklearn.model_selection import GroupKFold
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -62,6 +60,8 @@ def log_loss(positive: Bools, logits: Floats, temperature: float = 1.0) -> float
 
 def fit_temperature(positive: Bools, logits: Floats) -> float:
     """The temperature of least log loss, within 0.05 and 20."""
+    from scipy.optimize import minimize_scalar  # here, so that prediction, which fits nothing, starts sooner
+
     found = minimize_scalar(
         lambda log: log_loss(positive, logits, float(np.exp(log))), bounds=_LOG_RANGE, method="bounded"
     )
@@ -76,6 +76,8 @@ def calibrate(positive: Bools, logits: Floats, patient_ids: Sequence[str]) -> Ca
         logits: (n_records,).
         patient_ids: of the same records.
     """
+    from sklearn.model_selection import GroupKFold  # brings pandas with it: see above
+
     if len(set(patient_ids)) < _FOLDS or positive.all() or not positive.any():
         return Calibration()
     scaled = np.empty(len(logits))

@@ -21,7 +21,7 @@ from train.summary import DISCLAIMER
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from train.diagnosis import Diagnosis, Output, Reading
+    from train.diagnosis import Diagnosis, Frequency, Output, Reading
     from train.image_paths import Chosen
 
 Keep = Callable[[bytes], bool]
@@ -151,10 +151,11 @@ def _one(reading: Reading, images: Path | None) -> None:
     with left:
         st.table([_row(each) for each in reading.outputs], hide_index=True)
         st.caption(
-            "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of test images "
-            "with about this probability, so many were positive, with the 95 % interval "
-            "over their patients; a wide one means that nobody knows."
+            "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of so many "
+            "test images with about this probability, the part that was positive, with the 95 % interval over their "
+            "patients; a wide one means that nobody knows."
         )
+        _similar(reading.similar, images)
     with right:
         opaque = st.slider("Opacity of the maps", 0, 100, 60, 5, format="%d %%") / 100
         columns = st.columns(3)
@@ -165,7 +166,6 @@ def _one(reading: Reading, images: Path | None) -> None:
                 caption=f"{each.name} {each.probability:.2f}{empty}",
                 width="stretch",
             )
-    _similar(reading.similar, images)
 
 
 def _row(output: Output) -> dict[str, str]:
@@ -175,10 +175,14 @@ def _row(output: Output) -> dict[str, str]:
         "probability": f"{output.probability:.2f}",
         "called": "yes" if output.called else "no",
         "from": "the most probable" if output.threshold is None else f"{output.threshold:.2f}",
-        "observed": "not measured"
-        if found is None
-        else f"{found.observed:.0%} ({found.low:.0%}–{found.high:.0%}), {found.n} of {found.n_patients} patients",
+        "observed": "not measured" if found is None else _percent(found),
+        "images (patients)": "" if found is None else f"{found.n} ({found.n_patients})",
     }
+
+
+def _percent(found: Frequency) -> str:
+    observed, low, high = (f"{100 * each:.0f}" for each in (found.observed, found.low, found.high))
+    return f"{observed} % ({low}–{high})"
 
 
 def _similar(names: Sequence[str], images: Path | None) -> None:

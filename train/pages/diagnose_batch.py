@@ -27,8 +27,15 @@ def batch(network: Diagnosis, chosen: Sequence[Chosen], folder: Path, key: tuple
         kept = st.session_state[BATCH] = (key, *_predicted(network, chosen, folder))
     _, rows, tables = kept
     st.caption("Click at the left of a row to see its maps.")
+    digits = st.column_config.NumberColumn(format="%.3f")
     picked: Any = st.dataframe(
-        rows, on_select="rerun", selection_mode="single-row", hide_index=True, height=260, key="diagnose_rows"
+        rows,
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        height=260,
+        column_config={name: digits for name, cell in rows[0].items() if not isinstance(cell, str)},
+        key="diagnose_rows",
     )
     for label, name, table in zip(
         ("Download the table", "Download the classes"), _TABLES, tables, strict=False
