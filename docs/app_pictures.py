@@ -157,9 +157,9 @@ def _wait_until_still(page: Page) -> None:
 
 
 def _write(page: Page, path: Path) -> Path:
-    """Save the picture in few bytes."""
+    """Save the picture in few bytes; nobody misses more than 256 colours."""
     with Image.open(io.BytesIO(page.screenshot())) as shot:
-        shot.convert("RGB").save(path, optimize=True)
+        shot.convert("RGB").quantize().save(path, optimize=True)
     page.context.close()
     return path
 

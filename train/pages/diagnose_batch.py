@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TABLES = (PREDICTIONS, CLASSES)
 BATCH = "diagnose_batch"
 _END = "_probability"
+_HEIGHT = 8 * 35 + 2
+"""Pixels: the head and seven whole rows."""
 
 
 def batch(network: Diagnosis, chosen: Sequence[Chosen], folder: Path, key: tuple[str, ...]) -> int:
@@ -33,7 +35,7 @@ def batch(network: Diagnosis, chosen: Sequence[Chosen], folder: Path, key: tuple
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,
-        height=260,
+        height=_HEIGHT,
         column_config={name: digits for name, cell in rows[0].items() if not isinstance(cell, str)},
         key="diagnose_rows",
     )
