@@ -99,6 +99,7 @@ class Diagnosis:
 
     def __init__(self, run: Path, *, device: str = "auto") -> None:
         self.explainer = Explainer(run, Settings(), device=device, batch_size=_AT_ONCE)
+        self.explainer.warm()
         self.network = self.explainer.network
         self._classes = {class_output(name): name for name in self.network.model.class_names}
         self._metrics: Mapping[str, Any] = json.loads((run / METRICS).read_text(encoding="utf-8"))

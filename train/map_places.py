@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch.nn.functional import interpolate
 
@@ -36,9 +34,9 @@ def on_image(maps: FloatArray, box: Box, shape: tuple[int, int]) -> FloatArray:
 
 def box_in(box: Box, shape: tuple[int, int], reduced: tuple[int, int]) -> Box:
     """A box of a picture of that ``shape``, (height, width), in the pixels of the same picture reduced; no part is lost."""
-    down, right = (after / before for after, before in zip(reduced, shape, strict=True))
-    low = math.floor(box[0] * down), math.floor(box[1] * right)
-    return *low, min(reduced[0], math.ceil(box[2] * down)), min(reduced[1], math.ceil(box[3] * right))
+    (height, width), (less_high, less_wide) = shape, reduced
+    low = box[0] * less_high // height, box[1] * less_wide // width
+    return *low, -(-box[2] * less_high // height), -(-box[3] * less_wide // width)
 
 
 def scaled(maps: FloatArray) -> FloatArray:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, cast
 import streamlit as st
 
 from nlp.errors import ImageError, ToolkitError
-from nlp.image_names import ImageFolder
 from train.archives import forget_archives
 from train.dicom_frames import forget_frames
 from train.pages.diagnose_batch import BATCH, batch, shown_name
+from train.pages.diagnose_picture import picture
 from train.run_folder import METRICS
 from train.summary import DISCLAIMER
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from train.diagnosis import Diagnosis, Frequency, Output, Reading
+    from train.diagnosis import Diagnosis, Reading
     from train.image_paths import Chosen
 
 Keep = Callable[[bytes], bool]
@@ -126,7 +126,7 @@ def _answer(
     except ImageError as error:
         st.error(str(error).replace(f"{folder}/", "")[len("00000/") :])
         return
-    _one(reading, images)
+    picture(reading, images)
     if keep is not None:
         _give(reading, keep, f"{key}{place}")
 
@@ -137,78 +137,6 @@ def _reading(network: Diagnosis, chosen: Chosen, key: tuple[str, ...]) -> Readin
     if kept is None or kept[0] != key:
         kept = st.session_state[_READING] = (key, network.read(chosen))
     return cast("Reading", kept[1])
-
-
-# ---- one picture
-
-
-def _one(reading: Reading, images: Path | None) -> None:
-    if reading.warning:
-        st.warning(
-            f"Out of the ordinary: {reading.warning}. Do not believe the numbers.", icon=":material/warning:"
-        )
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.table([_row(each) for each in reading.outputs], hide_index=True)
-        st.caption(
-            "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of so many "
-            "test images with about this probability, the part that was positive, with the 95 % interval over their "
-            "patients; a wide one means that nobody knows."
-        )
-        _similar(reading.similar, images)
-    with right:
-        opaque = st.slider("Opacity of the maps", 0, 100, 60, 5, format="%d %%") / 100
-        columns = st.columns(3)
-        for place, each in enumerate(reading.outputs):
-            empty = "" if (reading.maps[place] > 0).any() else " (empty map)"
-            columns[place % 3].image(
-                reading.overlay(place, opaque),
-                caption=f"{each.name} {each.probability:.2f}{empty}",
-                width="stretch",
-            )
-
-
-def _row(output: Output) -> dict[str, str]:
-    found = output.frequency
-    return {
-        "output": output.name,
-        "probability": f"{output.probability:.2f}",
-        "called": "yes" if output.called else "no",
-        "from": "the most probable" if output.threshold is None else f"{output.threshold:.2f}",
-        "observed": "not measured" if found is None else _percent(found),
-        "images (patients)": "" if found is None else f"{found.n} ({found.n_patients})",
-    }
-
-
-def _percent(found: Frequency) -> str:
-    observed, low, high = (f"{100 * each:.0f}" for each in (found.observed, found.low, found.high))
-    return f"{observed} % ({low}–{high})"
-
-
-def _similar(names: Sequence[str], images: Path | None) -> None:
-    if not names:
-        return
-    st.markdown("**Most similar training images**")
-    folder = ImageFolder(images) if images and images.is_dir() else None
-    files = [_file(name, folder) for name in names]
-    for column, name, file in zip(st.columns(len(names)), names, files, strict=True):
-        if file is None:
-            column.caption(name)
-        else:
-            column.image(file, caption=name, width="stretch")
-
-
-def _file(name: str, images: ImageFolder | None) -> bytes | None:
-    from train.diagnosis import encoded
-    from train.image_forms import read_grey
-
-    if images is None:
-        return None
-    try:
-        path, _ = images.look_up(name, suggest=False)
-        return encoded(read_grey(path)) if path else None
-    except ImageError:
-        return None
 
 
 def _give(reading: Reading, keep: Keep, key: str) -> None:
