@@ -66,7 +66,7 @@ bench: $(ALL)
 	@for name in quality peers speed memory startup data_path epoch bootstrap table2 attention split store rules desk spark; do \
 		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done
 
-# Hours on a CPU. `benchmarks.out_of_distribution` and `benchmarks.predict` stand apart: they ask a run of yours, --run.
+# Hours on a CPU. `benchmarks.out_of_distribution`, `predict` and `diagnose` stand apart: they ask a run of yours, --run.
 bench-data: $(ALL)
 	@for name in published frozen cxr audit; do \
 		echo "== $$name"; $(RUN) -m benchmarks.$$name || exit 1; done

@@ -29,12 +29,14 @@ from benchmarks.desk_browser import VIEW, Server, chromium, serving
 from nlp.command import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("annotate", "adjudicate", "suspects", "agreement", "progress", "rules", "split")
+PAGES = ("annotate", "adjudicate", "suspects", "agreement", "progress", "rules", "split", "diagnose")
 READERS = ("Anna", "Bea")
 SHOWN = "fig06.jpg"
 """Two panels, a resolved finding, a flag."""
 LEFT, CHANGED, SEED = 24, 0.12, 3
 SETTLING_SECONDS = 20.0
+ANSWER_SECONDS = 300
+RUNS, EPOCHS = "runs", "12"
 
 
 def fill(store: Store) -> None:
@@ -63,11 +65,19 @@ def take(out: Path, pages: Sequence[str]) -> Iterator[Path]:
             fill(store)
             with store.read() as connection:
                 record = connection.scalar(sa.select(RECORD.c.id).where(RECORD.c.image == SHOWN))
-        with serving(url, Path(folder) / "log") as server, chromium() as browser:
+        unseen = [] if "diagnose" not in pages else _unseen(Path(folder) / RUNS)
+        arguments = ["--runs", str(Path(folder) / RUNS)]
+        with serving(url, Path(folder) / "log", arguments=arguments) as server, chromium() as browser:
             for name in pages:
                 for theme in ("light", "dark"):
                     page = _open(browser, server, name, theme, VIEW, int(record or 0))
+                    if name == "diagnose":
+                        _drop(page, unseen[:1])
                     yield _write(page, out / f"app-{name}-{theme}.png")
+                    if name == "diagnose":
+                        page = _open(browser, server, name, theme, VIEW, 0)
+                        _drop(page, unseen)
+                        yield _write(page, out / f"app-{name}-batch-{theme}.png")
             if "annotate" in pages:
                 half = {side: length // 2 for side, length in VIEW.items()}
                 page = _open(browser, server, "annotate", "light", half, int(record or 0), scale=2)
@@ -116,6 +126,24 @@ def _open(
     return page
 
 
+def _unseen(runs: Path) -> list[Path]:
+    """Train on the example set into a folder of runs; the images that the network has not seen."""
+    from docs.pictures import trained
+    from train.predictions import read_predictions
+    from train.run_folder import PREDICTIONS
+
+    runs.mkdir()
+    found = read_predictions(trained(runs, "--epochs", EPOCHS) / PREDICTIONS)
+    names = [name for name, split in zip(found.images, found.splits, strict=True) if split == "test"]
+    return [ROOT / "examples" / "images" / name for name in names]
+
+
+def _drop(page: Page, files: Sequence[Path]) -> None:
+    page.set_input_files("input[type=file]", files)
+    page.get_by_text("Most similar training images").wait_for(timeout=ANSWER_SECONDS * 1000)
+    _wait_until_still(page)
+
+
 def _wait_until_still(page: Page) -> None:
     """Until two looks half a second apart see the same."""
     deadline, before = time.monotonic() + SETTLING_SECONDS, b""
@@ -129,9 +157,9 @@ def _wait_until_still(page: Page) -> None:
 
 
 def _write(page: Page, path: Path) -> Path:
-    """Save the picture in few bytes."""
+    """Save the picture in few bytes; nobody misses more than 256 colours."""
     with Image.open(io.BytesIO(page.screenshot())) as shot:
-        shot.convert("RGB").save(path, optimize=True)
+        shot.convert("RGB").quantize().save(path, optimize=True)
     page.context.close()
     return path
 

@@ -21,6 +21,7 @@ from docs.cxr_tables import lungs_table, three_classes_table
 from docs.deep_covid_tables import cutoffs_table, deep_covid_table, frozen_table
 from docs.fault_tables import cost_table, faults_table, spark_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
+from docs.predict_tables import diagnose_table, predict_table
 from docs.training_tables import (
     attention_table,
     augmentation_table,
@@ -193,6 +194,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "faults": lambda: faults_table(ROOT),
     "spark": lambda: spark_table(ROOT),
     "cost": lambda: cost_table(ROOT),
+    "predict": lambda: predict_table(ROOT),
+    "diagnose": lambda: diagnose_table(ROOT),
 }
 
 

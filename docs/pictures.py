@@ -59,7 +59,7 @@ def take(out: Path, browser: str) -> list[Path]:
         write_html(page, _shown(Reader(lexicon)), lexicon)
         return [
             *_screenshots(page, out, browser, "highlighted"),
-            *_screenshots(_report(Path(folder)), out, browser, "report", height=930),
+            *_screenshots(trained(Path(folder)) / "report.html", out, browser, "report", height=930),
             *_screenshots(_audit(Path(folder)), out, browser, "audit", height=1150),
         ]
 
@@ -84,19 +84,23 @@ def deep_covid(run: Path, out: Path) -> list[Path]:
     return [groups, drawn]
 
 
-def _report(folder: Path) -> Path:
-    """The README's training on the example set."""
+def trained(folder: Path, *more: str) -> Path:
+    """The README's training on the example set, with ``more`` options; gives the run.
+
+    Raises:
+        ToolkitError: a step failed.
+    """
     labels, labelled, run = folder / "labels.csv", folder / "labelled.csv", folder / "first"
     captions = str(ROOT / "examples" / "captions.csv")
     images = str(ROOT / "examples" / "images")
     codes = [
         extract([captions, "--covid-column", "covid19", "-o", str(labels)]),
         split([str(labels), "-o", str(labelled)]),
-        train([str(labelled), "--images", images, "--out", str(run), *SMALL]),
+        train([str(labelled), "--images", images, "--out", str(run), *SMALL, *more]),
     ]
     if any(codes):
         raise ToolkitError("the example set could not be trained on; the message stands above")
-    return run / "report.html"
+    return run
 
 
 def _audit(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from train.calibration import (
     calibrate,
     calibration_error,
     fit_temperature,
+    frequency_interval,
     log_loss,
     probability,
     reliability,
@@ -65,8 +67,8 @@ def test_log_loss_equals_scikit_learn_and_stays_finite() -> None:
 
 def test_reliability_by_hand() -> None:
     positive = np.array([False, True, True, True])
-    bins = reliability(positive, np.array([0.2, 0.4, 0.8, 0.6]), bins=2)
-    assert bins == (Bin(2, pytest.approx(0.3), 0.5), Bin(2, pytest.approx(0.7), 1.0))
+    bins = reliability(positive, np.array([0.2, 0.4, 0.8, 0.6]), ["a", "b", "c", "c"], bins=2)
+    assert bins == (Bin(2, pytest.approx(0.3), 0.5, 2), Bin(2, pytest.approx(0.7), 1.0, 1))
     assert calibration_error(bins) == pytest.approx((0.2 + 0.3) / 2)
 
 
@@ -75,9 +77,20 @@ def test_reliability_bins_hold_every_record_and_part_no_equals(
     rows: list[tuple[bool, int]], bins: int
 ) -> None:
     positive, steps = (np.array(column) for column in zip(*rows, strict=True))
-    found = reliability(positive, steps / 8, bins=bins)
+    found = reliability(positive, steps / 8, ["one"] * len(rows), bins=bins)
     assert sum(each.n for each in found) == len(rows)
     assert sum(each.n * each.observed for each in found) == pytest.approx(positive.sum())
     assert len(found) <= bins
     means = [each.probability for each in found]
     assert means == sorted(set(means))
+
+
+@pytest.mark.parametrize(("positive", "patients"), [(0, 1), (3, 8), (15, 20), (9, 9)])
+def test_frequency_interval_equals_scipy_and_is_wider_for_fewer_patients(
+    positive: int, patients: int
+) -> None:
+    peer = scipy.stats.binomtest(positive, patients).proportion_ci(method="wilson")
+    low, high = frequency_interval(positive / patients, patients)
+    assert (low, high) == pytest.approx((peer.low, peer.high))
+    narrower = frequency_interval(positive / patients, 4 * patients)
+    assert low <= narrower[0] <= positive / patients <= narrower[1] <= high

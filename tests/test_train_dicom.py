@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import numpy as np
 import pytest
 
 from nlp.errors import ImageError
+from train.archives import content
 from train.dicom import NOT_AXIAL, NOT_CT, read_header
+from train.dicom_frames import forget_frames
 from train.dicom_window import Window
 from train.image_forms import read_grey, read_picture
 from train.image_paths import chosen_images
@@ -116,6 +120,29 @@ def test_dicom_frames_are_pictures_of_their_own(tmp_path: Path) -> None:
         read_grey(path)
     with pytest.raises(ImageError, match="frame 9 is not among them"):
         read_grey(path / "frame-9")
+
+
+def test_dicom_frames_read_their_file_once_and_again_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[Path] = []
+    monkeypatch.setattr("train.dicom_frames.content", lambda path: whole.append(path) or content(path))
+    values = range(-1300, 100, 70)
+    path = saved(tmp_path, "many.dcm", ct(np.stack([np.full((64, 64), value) for value in values])))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda each: read_grey(each.path)[0, 0], chosen_images([path])))
+    assert found == pytest.approx([(value + 1350) / 1500 for value in values], abs=1e-6)
+    assert whole == [path]
+    saved(tmp_path, "many.dcm", ct(np.zeros((3, 64, 64))))
+    os.utime(path, ns=(1, 1))
+    assert read_grey(path / "frame-2")[0, 0] == pytest.approx(0.9) and len(whole) == 2
+    forget_frames()
+
+
+def test_dicom_frames_of_something_else_are_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no DICOM file")
+    with pytest.raises(ImageError, match="frame-1: no such file"):
+        read_grey(tmp_path / "a.png" / "frame-1")
 
 
 def test_dicom_frames_are_no_more_than_the_file_holds(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import train.explain
@@ -26,7 +28,7 @@ from train.image_forms import read_grey
 from train.image_paths import Chosen, unlabelled
 from train.inference import pooled_features
 from train.lesion_marks import LesionBox, Marks, read_boxes
-from train.map_places import on_image, scaled
+from train.map_places import box_in, on_image, scaled
 from train.overlays import Panel, overlay
 from train.pictures_attention import attention_pictures, chosen_rows
 from train.predictions import predict_records, read_predictions
@@ -68,6 +70,22 @@ def test_map_places_puts_a_cell_where_the_network_saw_it() -> None:
     outside = placed[0].copy()
     outside[10:50, 20:140] = 0
     assert not outside.any()
+
+
+@given(st.data(), st.integers(1, 900), st.integers(1, 900))
+def test_map_places_of_a_reduced_picture_hold_the_whole_box(
+    data: st.DataObject, high: int, wide: int
+) -> None:
+    top, left = (data.draw(st.integers(0, side - 1)) for side in (high, wide))
+    bottom, right = data.draw(st.integers(top + 1, high)), data.draw(st.integers(left + 1, wide))
+    reduced = data.draw(st.integers(1, high)), data.draw(st.integers(1, wide))
+    found = box_in((top, left, bottom, right), (high, wide), reduced)
+    for place, (side, less) in enumerate(zip((high, wide), reduced, strict=True)):
+        low, end = found[place], found[place + 2]
+        given_low, given_end = (top, bottom) if place == 0 else (left, right)
+        assert 0 <= low < end <= less
+        assert low * side <= given_low * less and given_end * less <= end * side + 1e-6 * side
+    assert box_in((0, 0, high, wide), (high, wide), reduced) == (0, 0, *reduced)
 
 
 def test_map_places_follows_a_lesion_through_the_lung_crop(tmp_path: Path, shared_phantom: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
+from PIL import Image
 from playwright.sync_api import Page
 
 import train.report
@@ -16,7 +19,8 @@ from annotate.store import open_store
 from annotate.store_tables import RECORD
 from benchmarks.desk_browser import chromium, chromium_program, serving
 from tests.train_phantoms import phantom_config, phantom_records, write_phantoms
-from train.diagnosis import frequency
+from train.diagnosis import Diagnosis, frequency
+from train.image_paths import Chosen
 from train.run import run
 
 SECONDS = 60_000
@@ -89,9 +93,28 @@ def test_diagnose_a_batch_is_a_table_with_a_download(made: Path, tmp_path: Path,
     assert "set.zip/broken.png: is empty (0 bytes)" in lines[-1] and "/tmp" not in "".join(lines)
 
 
+def test_diagnose_shows_a_large_picture_reduced_and_gives_it_whole(made: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (1500, 2100), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    reading = Diagnosis(made / "run", device="cpu").read(Chosen(tmp_path / "large.png"))
+    assert reading.maps.shape == (len(reading.outputs), *reading.shown.shape) == (6, 731, 1024)
+    with Image.open(io.BytesIO(reading.overlay(0, 0.6))) as shown:
+        assert (shown.format, shown.size, shown.mode) == ("JPEG", (1024, 731), "RGB")
+    with Image.open(io.BytesIO(reading.plain())) as given:
+        assert given.format == "PNG" and np.array_equal(np.asarray(given), pixels)
+
+
 def test_diagnose_frequency_is_that_of_the_nearest_bin() -> None:
     bins = [{"n": 10, "probability": 0.1, "observed": 0.0}, {"n": 20, "probability": 0.8, "observed": 0.75}]
     found = frequency(bins, 0.7)
     assert found is not None and (found.observed, found.n) == (0.75, 20) and found.low < 0.75 < found.high
     assert found.low == pytest.approx(0.531, abs=0.001) and found.high == pytest.approx(0.888, abs=0.001)
     assert frequency([], 0.5) is None
+
+
+def test_diagnose_frequency_has_the_interval_of_patients_and_of_older_runs_as_many_as_usual() -> None:
+    old = [{"n": 20, "probability": 0.8, "observed": 0.75}]
+    alone, four = frequency(old, 0.8), frequency(old, 0.8, patients_per_image=0.25)
+    known = frequency([{**old[0], "n_patients": 5}], 0.8, patients_per_image=1.0)
+    assert alone is not None and four is not None and known is not None and known == four
+    assert (four.n, four.n_patients) == (20, 5) and four.low < alone.low and alone.high < four.high

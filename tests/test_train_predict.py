@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,12 @@ import train.predict
 import train.report
 from nlp.errors import CheckpointError, ImageError, InputError
 from tests.train_phantoms import phantom_config, phantom_records, write_phantoms
+from train.ensemble import Ensemble
+from train.image_paths import chosen_images
 from train.operating_point import choose_thresholds
 from train.predict import predict
 from train.predictions import read_predictions
+from train.predictor import Predictor
 from train.run import run
 from train.saved_thresholds import thresholds_from
 
@@ -51,6 +56,18 @@ def test_predict_in_small_steps_gives_the_same(made: Path, tmp_path: Path) -> No
     small, large = (read_predictions(tmp_path / f"{size}.csv") for size in (5, 24))
     np.testing.assert_allclose(small.logits, large.logits, atol=1e-5)
     assert small.images == large.images and small.warnings == large.warnings
+
+
+def test_predict_gives_the_first_rows_after_few_images(made: Path) -> None:
+    networks = Ensemble([Predictor(made / "run", device="cpu", batch_size=8)])
+    steps = [len(found.predictions) for found in networks.predict(chosen_images([made / "images"]))]
+    assert steps == [1, 2, 4, 8, 8, 1]
+
+
+def test_predict_starts_without_what_only_training_needs() -> None:
+    code = "import json, sys, train.ensemble, train.predictor; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"matplotlib", "pandas", "sklearn", "timm"}.intersection(json.loads(done.stdout))
 
 
 def test_predict_lists_what_cannot_be_read_and_does_the_rest(

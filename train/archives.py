@@ -51,6 +51,15 @@ def there(path: Path) -> bool:
         return False
 
 
+def changed(path: Path) -> int:
+    """When a file, or the archive that it is in, was last written, in nanoseconds.
+
+    Raises:
+        OSError: it is not there.
+    """
+    return (_archive_above(path) or path).stat().st_mtime_ns
+
+
 def content(path: Path) -> bytes:
     """All bytes of a file or member, at most ``MOST_BYTES``.
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-import timm
-
 from nlp.errors import TrainingError
 from train.backbone import Backbone
-from train.backbones_timm import from_timm
 from train.backbones_torchvision import TORCHVISION, from_torchvision
 
 
@@ -23,6 +20,10 @@ def create_backbone(name: str, *, levels: int = 1) -> Backbone:
     """
     if name in TORCHVISION:
         return from_torchvision(name, levels=levels)
+    import timm  # half a second, which the networks above do without
+
+    from train.backbones_timm import from_timm
+
     if timm.is_model(name):
         return from_timm(name, levels=levels)
     known = sorted({*TORCHVISION, *timm.list_models()})

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import expit
-from sklearn.model_selection import GroupKFold
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 BINS = 10
 _FOLDS = 5
+_NORMAL_975 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 _LOG_RANGE = (-3.0, 3.0)  # temperatures from 0.05 to 20
 
 
@@ -39,11 +38,12 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Bin:
-    """Records of similar probability: how many, their mean probability, the part that is positive."""
+    """Records of similar probability: how many, their mean probability, the part that is positive, their patients."""
 
     n: int
     probability: float
     observed: float
+    n_patients: int
 
 
 def probability(logits: Floats, temperature: float = 1.0) -> Floats:
@@ -60,6 +60,8 @@ def log_loss(positive: Bools, logits: Floats, temperature: float = 1.0) -> float
 
 def fit_temperature(positive: Bools, logits: Floats) -> float:
     """The temperature of least log loss, within 0.05 and 20."""
+    from scipy.optimize import minimize_scalar  # here, so that prediction, which fits nothing, starts sooner
+
     found = minimize_scalar(
         lambda log: log_loss(positive, logits, float(np.exp(log))), bounds=_LOG_RANGE, method="bounded"
     )
@@ -74,6 +76,8 @@ def calibrate(positive: Bools, logits: Floats, patient_ids: Sequence[str]) -> Ca
         logits: (n_records,).
         patient_ids: of the same records.
     """
+    from sklearn.model_selection import GroupKFold  # brings pandas with it: see above
+
     if len(set(patient_ids)) < _FOLDS or positive.all() or not positive.any():
         return Calibration()
     scaled = np.empty(len(logits))
@@ -84,15 +88,36 @@ def calibrate(positive: Bools, logits: Floats, patient_ids: Sequence[str]) -> Ca
     return Calibration(temperature, before, after)
 
 
-def reliability(positive: Bools, probabilities: Floats, *, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(
+    positive: Bools, probabilities: Floats, patient_ids: Sequence[str], *, bins: int = BINS
+) -> tuple[Bin, ...]:
     """Records in up to ``bins`` groups of equal number by rising probability; equal probabilities stay together."""
+    patients = np.asarray(patient_ids, dtype=str)
     order = np.argsort(probabilities, kind="stable")
     ordered = probabilities[order]
     edges = np.searchsorted(ordered, ordered[np.arange(bins) * len(ordered) // bins], "left")
     groups = [rows for rows in np.split(order, np.unique(edges)[1:]) if len(rows)]
     return tuple(
-        Bin(len(rows), float(probabilities[rows].mean()), float(positive[rows].mean())) for rows in groups
+        Bin(
+            n=len(rows),
+            probability=float(probabilities[rows].mean()),
+            observed=float(positive[rows].mean()),
+            n_patients=len(np.unique(patients[rows])),
+        )
+        for rows in groups
     )
+
+
+def frequency_interval(observed: float, n_patients: float) -> tuple[float, float]:
+    """The 95 % interval of a frequency, 0 to 1, each patient being one trial.
+
+    Wilson 1927, doi:10.1080/01621459.1927.10502953. As wide as if all images of a patient agreed: it may be too wide
+    where they do not, and it is never narrower for having more images of the same patients.
+    """
+    part = _NORMAL_975**2 / n_patients
+    middle = observed + part / 2
+    half = (part * (observed * (1 - observed) + part / 4)) ** 0.5
+    return max(0.0, (middle - half) / (1 + part)), min(1.0, (middle + half) / (1 + part))
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:

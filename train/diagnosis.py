@@ -11,34 +11,41 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from scipy.stats import binomtest
 
 from nlp.errors import ImageError
 from nlp.schema import COVID
+from train.calibration import frequency_interval
 from train.classes import DIAGNOSIS, class_output
 from train.explain_settings import Settings
 from train.explainer import Explained, Explainer, Unreadable
 from train.image_forms import FloatArray
 from train.image_paths import Chosen
+from train.map_places import box_in, on_image
 from train.operating_point import Thresholds
 from train.overlays import coloured, output_name
 from train.run_folder import METRICS
 
 SIMILAR = 4
-_CONFIDENCE = 0.95
+_LONGEST = 1024
+"""Pixels of the longer side of what is shown: a radiograph has ten times the pixels of any screen's third."""
+_QUALITY = 92
+_AT_ONCE = 4
+"""Images between two steps of the progress bar."""
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """How often images with about this probability were positive: ``observed`` of ``n``, and Wilson's 95 % interval.
+    """How often images with about this probability were positive: ``observed`` of ``n`` images, and its 95 % interval.
 
-    It counts images as if each were of another patient: where patients have several it is too narrow.
+    The interval is over patients (``train.calibration.frequency_interval``). Runs made before the bins counted them
+    have as many as the set of this output has for so many images.
     """
 
     observed: float
     low: float
     high: float
     n: int
+    n_patients: int
 
 
 @dataclass(frozen=True)
@@ -63,33 +70,36 @@ class Reading:
     """One picture.
 
     Attributes:
-        picture: (height, width) in [0, 1].
+        picture: (height, width) in [0, 1], as it was given.
+        shown: the same, reduced where it is larger than a screen shows.
         outputs: the flag, then the findings and the named classes if the network learnt them.
-        maps: (K, height, width), where it looks for each output.
+        maps: (K, height, width) of ``shown``, where it looks for each output.
         warning: what is out of the ordinary, or blank.
         similar: names of the most similar training images, nearest first.
     """
 
     picture: FloatArray
+    shown: FloatArray
     outputs: tuple[Output, ...]
     maps: FloatArray
     warning: str
     similar: tuple[str, ...]
 
     def overlay(self, place: int, opaque: float) -> bytes:
-        """PNG of the picture under the map of one output; ``opaque`` from 0 to 1."""
-        return png(coloured(self.picture, self.maps[place], opaque=opaque))
+        """JPEG of the picture under the map of one output; ``opaque`` from 0 to 1."""
+        return encoded(coloured(self.shown, self.maps[place], opaque=opaque))
 
     def plain(self) -> bytes:
         """PNG of the picture alone, in grey, with nothing of the file it came from."""
-        return png(self.picture)
+        return encoded(self.picture, form="PNG")
 
 
 class Diagnosis:
     """A run with all that is known of how good its probabilities are."""
 
     def __init__(self, run: Path, *, device: str = "auto") -> None:
-        self.explainer = Explainer(run, Settings(), device=device)
+        self.explainer = Explainer(run, Settings(), device=device, batch_size=_AT_ONCE)
+        self.explainer.warm()
         self.network = self.explainer.network
         self._classes = {class_output(name): name for name in self.network.model.class_names}
         self._metrics: Mapping[str, Any] = json.loads((run / METRICS).read_text(encoding="utf-8"))
@@ -107,10 +117,13 @@ class Diagnosis:
             raise ImageError(found.reason)
         picture, explained = found
         (unlike,) = self.network.unlike(explained.features[np.newaxis])
+        shown = _reduced(picture)
+        box = box_in(explained.box, picture.shape, shown.shape)
         return Reading(
             picture=picture,
+            shown=shown,
             outputs=self._outputs(explained),
-            maps=explained.on_image(),
+            maps=on_image(explained.maps, box, shown.shape),
             warning="; ".join(filter(None, (explained.warning, unlike))),
             similar=tuple(self.network.similar(explained.features, SIMILAR)),
         )
@@ -138,19 +151,34 @@ class Diagnosis:
         measured = (
             test.get(key) or test.get("findings", {}).get(key) or classes.get(self._classes.get(key)) or {}
         )
-        return frequency(measured.get("calibration") or [], probability)
+        bins, patients = measured.get("calibration") or [], measured.get("n_patients", 0)
+        return frequency(bins, probability, patients_per_image=patients / (measured.get("n") or 1))
 
 
-def frequency(bins: Sequence[Mapping[str, float]], probability: float) -> Frequency | None:
-    """What was observed in the bin (``train.calibration.Bin``) whose mean probability is nearest; None without bins."""
+def frequency(
+    bins: Sequence[Mapping[str, float]], probability: float, *, patients_per_image: float = 1.0
+) -> Frequency | None:
+    """What was observed in the bin (``train.calibration.Bin``) whose mean probability is nearest; None without bins.
+
+    Args:
+        patients_per_image: how many stand behind an image where a bin does not say.
+    """
     if not bins:
         return None
     nearest = min(bins, key=lambda each: abs(each["probability"] - probability))
-    count = int(nearest["n"])
-    interval = binomtest(round(nearest["observed"] * count), count).proportion_ci(
-        _CONFIDENCE, method="wilson"
-    )
-    return Frequency(nearest["observed"], float(interval.low), float(interval.high), count)
+    count, observed = int(nearest["n"]), nearest["observed"]
+    patients = int(nearest.get("n_patients", max(1, round(patients_per_image * count))))
+    return Frequency(observed, *frequency_interval(observed, patients), count, patients)
+
+
+def _reduced(picture: FloatArray) -> FloatArray:
+    """At most ``_LONGEST`` pixels on its longer side."""
+    height, width = picture.shape
+    factor = _LONGEST / max(height, width)
+    if factor >= 1:
+        return picture
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX), dtype=np.float32)
 
 
 def _thresholds(thresholds: Thresholds) -> dict[str, float]:
@@ -160,8 +188,9 @@ def _thresholds(thresholds: Thresholds) -> dict[str, float]:
     return {COVID: float(saved[COVID]["probability"]), **points}
 
 
-def png(picture: FloatArray) -> bytes:
-    """A picture in [0, 1], grey or coloured, as PNG."""
+def encoded(picture: FloatArray, *, form: str = "JPEG") -> bytes:
+    """A picture in [0, 1], grey or coloured, as a file: JPEG, which takes a fiftieth of the time of PNG, or PNG."""
     content = io.BytesIO()
-    Image.fromarray((np.clip(picture, 0, 1) * 255).round().astype(np.uint8)).save(content, "PNG")
+    pixels = Image.fromarray((np.clip(picture, 0, 1) * 255).round().astype(np.uint8))
+    pixels.save(content, form, quality=_QUALITY)
     return content.getvalue()

@@ -11,18 +11,18 @@ import hashlib
 import io
 import logging
 import math
-import re
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp.errors import ImageError
-from train.archives import MOST_BYTES, there
+from train.archives import MOST_BYTES
 from train.dicom_window import Window
 
 FloatArray = NDArray[np.float32]
@@ -43,7 +43,6 @@ _HEADER = (
     *("ImageOrientationPatient", "ImagePositionPatient"),
     *("Rows", "Columns", "BitsAllocated"),
 )
-_FRAME = re.compile(r"frame-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -68,30 +67,13 @@ def is_dicom(head: bytes) -> bool:
     return head[128:132] == b"DICM"
 
 
-def frame_path(path: Path, frame: int) -> Path:
-    """The name of one picture among several in a file, from 0."""
-    return path / f"frame-{frame + 1}"
-
-
-def without_frame(path: Path) -> tuple[Path, int | None]:
-    """The file of a path, and which of its pictures is meant, from 0.
-
-    >>> without_frame(Path("a.dcm/frame-3")), without_frame(Path("a.dcm"))
-    ((PosixPath('a.dcm'), 2), (PosixPath('a.dcm'), None))
-    """
-    found = _FRAME.fullmatch(path.name)
-    if found and not there(path) and not path.parent.is_dir():
-        return path.parent, int(found[1]) - 1
-    return path, None
-
-
 def read_header(file: IO[bytes], key: bytes) -> Header:
     """What must be known before pictures are read; ``key`` makes the hashes, at most 64 bytes.
 
     Raises:
         ImageError: pydicom is missing, or the file is damaged; the reason only.
     """
-    try:
+    with _told_plainly():
         found = _dataset(file, stop_before_pixels=True, specific_tags=list(_HEADER))
         patient = [str(found.get(name) or "").strip() for name in ("PatientID", "StudyInstanceUID")]
         series = str(found.get("SeriesInstanceUID") or "").strip()
@@ -101,31 +83,52 @@ def read_header(file: IO[bytes], key: bytes) -> Header:
             frames=_frames(found, file),
             place=_place(found),
         )
-    except ImageError:
-        raise
-    except Exception as error:
-        raise _damaged(error) from None  # what pydicom says may quote a tag
 
 
-def read_slice(content: bytes, frame: int | None, window: Window) -> tuple[FloatArray, tuple[str, ...]]:
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """A file that was read: pydicom's ``dataset`` with so many ``frames``."""
+
+    dataset: Any
+    frames: int
+
+
+def parsed(content: bytes) -> Parsed:
+    """The bytes of a file taken apart.
+
+    Raises:
+        ImageError: pydicom is missing, or the file is damaged.
+    """
+    with _told_plainly():
+        dataset = _dataset(io.BytesIO(content))
+        return Parsed(dataset, _frames(dataset, io.BytesIO(content)))
+
+
+def read_slice(file: Parsed, frame: int | None, window: Window) -> tuple[FloatArray, tuple[str, ...]]:
     """One picture, (height, width) in [0, 1], and what a reader must know of it.
 
     Args:
-        content: the file.
         frame: which of several, from 0; None: the only one.
 
     Raises:
-        ImageError: pydicom is missing, the file is damaged, holds no picture, or several and none is named.
+        ImageError: the file is damaged, holds no picture, or several and none is named.
     """
     from train.dicom_pixels import grey_slice
 
+    with _told_plainly():
+        return grey_slice(file.dataset, frame, window, frames=file.frames)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """What pydicom says may quote a tag: its name alone goes on."""
     try:
-        dataset = _dataset(io.BytesIO(content))
-        return grey_slice(dataset, frame, window, frames=_frames(dataset, io.BytesIO(content)))
+        yield
     except ImageError:
         raise
     except Exception as error:
-        raise _damaged(error) from None  # what pydicom says may quote a tag
+        reason = f"is a damaged DICOM file, or of a form that cannot be read ({type(error).__name__})"
+        raise ImageError(reason) from None
 
 
 def _dataset(file: Any, **how: Any) -> Any:
@@ -177,10 +180,6 @@ def _place(found: Any) -> float:
 
 def _hashed(value: str, key: bytes) -> str:
     return hashlib.blake2b(value.encode(), key=key, digest_size=8).hexdigest() if value else ""
-
-
-def _damaged(error: Exception) -> ImageError:
-    return ImageError(f"is a damaged DICOM file, or of a form that cannot be read ({type(error).__name__})")
 
 
 def _pydicom() -> Any:

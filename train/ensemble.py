@@ -20,6 +20,9 @@ from train.ready import Ready
 from train.records import FloatArray
 from train.run_folder import CONFIG
 
+_FIRST = 8
+"""The first step has this part of the images of a later one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -55,12 +58,14 @@ class Ensemble:
         _check_classes(members)
 
     def predict(self, chosen: Sequence[Chosen]) -> Iterator[Found]:
-        """Rows in order, some at a time."""
+        """Rows in order, some at a time; at first few, so that somebody who waits sees them soon."""
         streams = {each.preparation: each.prepared(chosen) for each in self.members}
         size = min(each.batch_size for each in self.members)
-        for start in range(0, len(chosen), size):
-            part = chosen[start : start + size]
+        start, step = 0, max(1, size // _FIRST)
+        while start < len(chosen):
+            part = chosen[start : start + step]
             yield self._rows(part, {how: [next(stream) for _ in part] for how, stream in streams.items()})
+            start, step = start + step, min(size, 2 * step)
 
     def _rows(self, part: Sequence[Chosen], found: Mapping[Any, Sequence[Ready]]) -> Found:
         first = next(iter(found.values()))

@@ -13,6 +13,7 @@ import torch
 from nlp.schema import COVID
 from train.attention import METHODS, Attention, attend, with_mirror_images
 from train.augment import plain
+from train.channels import COUNTS
 from train.classes import class_output, class_probabilities
 from train.config_file import read_config
 from train.dicom_window import LUNG, Window
@@ -101,6 +102,12 @@ class Explainer:
             made = dict(zip(rows, self._explained(part, found, rows), strict=True)) if rows else {}
             for row, path in enumerate(part):
                 yield made[row] if row in made else Unreadable(path, found[row].warning)
+
+    def warm(self) -> None:
+        """Look at nothing once: the first pass chooses kernels, and nobody should wait for that with a picture."""
+        settings = self.network.model.image_settings
+        shape = (1, COUNTS[settings.channels], settings.size, settings.size)
+        self._attention(torch.zeros(shape, dtype=torch.uint8))
 
     def _explained(
         self, paths: Sequence[Path], found: Sequence[Ready], rows: Sequence[int]

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from train.calibration import probability, reliability
+from train.calibration import frequency_interval, probability, reliability
 from train.curves import Curve, precision_recall, roc
 from train.figure_style import CLASSES, COVID, INK, SETS, SOFT, new_figure, shares, style
 from train.metrics import Counts
@@ -119,10 +118,10 @@ def score_histograms(
 
 
 @style()
-def calibration(positive: Bools, logits: Floats, probabilities: Floats) -> Figure:
+def calibration(positive: Bools, logits: Floats, probabilities: Floats, patient_ids: Sequence[str]) -> Figure:
     """Observed frequency over probability in bins of equal number, of logits alone and after temperature scaling.
 
-    The bars are Wilson intervals that take images as independent.
+    The bars are 95 % intervals over patients (``train.calibration.frequency_interval``).
     """
     figure, (axes, counts) = new_figure(3.9, 2, 1, sharex=True, height_ratios=[4, 1])
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.9, linestyle=":")
@@ -130,12 +129,10 @@ def calibration(positive: Bools, logits: Floats, probabilities: Floats) -> Figur
     if not np.allclose(probability(logits), probabilities, atol=1e-4):
         kinds["after temperature scaling, as in predictions.csv"] = probabilities, COVID
     for name, (values, colour) in kinds.items():
-        bins = reliability(positive, values)
+        bins = reliability(positive, values, patient_ids)
         x, y = np.array([each.probability for each in bins]), np.array([each.observed for each in bins])
-        between = [
-            binomtest(round(each.n * each.observed), each.n).proportion_ci(method="wilson") for each in bins
-        ]
-        error = [y - [each.low for each in between], [each.high for each in between] - y]
+        low, high = np.transpose([frequency_interval(each.observed, each.n_patients) for each in bins])
+        error = [y - low, high - y]
         axes.errorbar(
             x, y, np.maximum(error, 0), marker="o", color=colour, capsize=2, elinewidth=1, label=name
         )

@@ -27,13 +27,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nlp.errors import ImageError
 from train.archives import content
-from train.dicom import COLOUR, is_dicom, read_slice, without_frame
+from train.dicom import COLOUR, is_dicom, parsed, read_slice
+from train.dicom_frames import DICOM_SUFFIXES, read_frame, without_frame
 from train.dicom_window import LUNG, Window
 
 FloatArray = NDArray[np.float32]
 
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-DICOM_SUFFIXES = (".dcm", ".dicom")
 _TINT, _MUCH = 24, 0.15  # of 255 between the channels of a pixel; of all pixels
 _FIRST_OF_SEVERAL = ("MPO",)  # a phone's photograph, with its own preview behind it
 
@@ -69,9 +69,11 @@ def read_picture(path: Path, *, window: Window = LUNG) -> Picture:
     file, frame = without_frame(path)
     data = b""
     try:
+        if frame is not None:
+            return Picture(*read_frame(file, frame, window))
         data = content(file)
         if is_dicom(data) or file.suffix.lower() in DICOM_SUFFIXES:
-            return Picture(*read_slice(data, frame, window))
+            return Picture(*read_slice(parsed(data), None, window))
         with Image.open(io.BytesIO(data)) as image:
             _check(image)
             return Picture(_grey(ImageOps.exif_transpose(image)), (COLOUR,) if is_coloured(image) else ())

@@ -12,8 +12,8 @@ import numpy as np
 from nlp.errors import ImageError
 from nlp.image_names import IMAGE_SUFFIXES
 from train.archives import ARCHIVE, members, opened
-from train.dicom import frame_path, is_dicom, read_header
-from train.image_forms import DICOM_SUFFIXES
+from train.dicom import is_dicom, read_header
+from train.dicom_frames import DICOM_SUFFIXES, frame_path
 from train.patient_key import patient_key
 from train.progress import SILENT, Log
 from train.records import Records

@@ -32,6 +32,13 @@ def on_image(maps: FloatArray, box: Box, shape: tuple[int, int]) -> FloatArray:
     return placed
 
 
+def box_in(box: Box, shape: tuple[int, int], reduced: tuple[int, int]) -> Box:
+    """A box of a picture of that ``shape``, (height, width), in the pixels of the same picture reduced; no part is lost."""
+    (height, width), (less_high, less_wide) = shape, reduced
+    low = box[0] * less_high // height, box[1] * less_wide // width
+    return *low, -(-box[2] * less_high // height), -(-box[3] * less_wide // width)
+
+
 def scaled(maps: FloatArray) -> FloatArray:
     """Each map (…, h, w) divided by its own maximum, for the eye: 1 is where it is strongest; an empty map stays 0.
 

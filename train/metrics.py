@@ -115,7 +115,7 @@ def score_output(
         resamples = draw(population.patient_ids, seed=seed, resamples=bootstraps)
         intervals = _intervals(positive, logits, called, probabilities, resamples)
         intervals |= _exact(values, positive, called, patients)
-    bins = reliability(positive, probabilities) if both else ()
+    bins = reliability(positive, probabilities, population.patient_ids) if both else ()
     return Output(
         metrics={name: _metric(values.get(name), intervals.get(name)) for name in METRICS},
         n_positive=int(positive.sum()),

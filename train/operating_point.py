@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
 from nlp.errors import TrainingError
 from train.calibration import Calibration, calibrate, probability
@@ -121,6 +120,8 @@ def operating_point(positive: Bools, logits: Floats, *, sensitivity: float | Non
     counts = int(positive.sum()), int((~positive).sum())
     if not all(counts):
         return OperatingPoint(0.0, DEFAULT, *counts, "val lacks a class; probability one half is used")
+    from sklearn.metrics import roc_curve  # here, so that prediction, which chooses nothing, starts sooner
+
     wrong, right, steps = roc_curve(positive, logits, drop_intermediate=False)
     wrong, right = wrong[1:], right[1:]  # the first step calls nothing positive
     steps = steps[1:]

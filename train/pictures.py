@@ -72,10 +72,12 @@ def _curves(run: Run) -> Iterator[Made]:
         figure = score_histograms(probability, positive, diagnoses, at)
         yield "scores", part, "Scores by diagnosis", words, figure
     words = (
-        "Bins of equal number; bars are 95 % Wilson intervals that take images as independent. On the dotted line, a"
-        " probability is a frequency."
+        "Bins of equal number; bars are 95 % intervals, each patient one trial. On the dotted line, a probability is a"
+        " frequency."
     )
-    yield "calibration", part, "Calibration", words, calibration(positive, each.logits[rows, 0], probability)
+    patients = [each.records.patient_ids[row] for row in rows]
+    figure = calibration(positive, each.logits[rows, 0], probability, patients)
+    yield "calibration", part, "Calibration", words, figure
 
 
 def _findings(run: Run) -> Iterator[Made]:

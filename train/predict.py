@@ -73,7 +73,6 @@ def predict(
         OutputError: the table cannot be written, or a result would replace an image or a file of a run.
     """
     from train.ensemble import Ensemble
-    from train.explain import explain
     from train.image_paths import chosen_images
     from train.patient_key import patient_key as key_of
     from train.prediction_lines import line_writer
@@ -92,6 +91,8 @@ def predict(
         check_apart(heatmaps, [each.path for each in chosen])
     found = write_rows(networks, chosen, out, log)
     if heatmaps is not None:
+        from train.explain import explain  # with all that draws
+
         images = [each.path for each in chosen if not each.problem]
         explain(folders[0], images, heatmaps, device=device, flips=flips, window=window, log=log)
     return found

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import timm
 import torch
 import torchvision
 from safetensors import SafetensorError
@@ -80,6 +79,8 @@ def _check_cached(file: Path) -> None:
 
 
 def _timm_state(backbone: Backbone) -> Mapping[str, Tensor]:
+    import timm  # only here: ``train.backbones`` says why
+
     try:
         donor = timm.create_model(backbone.name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError, ValueError) as error:
@@ -165,6 +166,8 @@ def _renamed(backbone: Backbone, given: dict[str, Tensor]) -> dict[str, Tensor]:
 
     Both libraries build the same layers in the same order, so keys are paired by place; shapes are compared later.
     """
+    import timm  # only here: ``train.backbones`` says why
+
     if not timm.is_model(backbone.name):
         return given
     with torch.device("meta"):

@@ -6,23 +6,26 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
 from nlp.errors import ImageError, ToolkitError
-from nlp.image_names import ImageFolder
 from train.archives import forget_archives
-from train.pages.diagnose_batch import batch, shown_name
+from train.dicom_frames import forget_frames
+from train.pages.diagnose_batch import BATCH, batch, shown_name
+from train.pages.diagnose_picture import picture
 from train.run_folder import METRICS
 from train.summary import DISCLAIMER
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from train.diagnosis import Diagnosis, Output, Reading
+    from train.diagnosis import Diagnosis, Reading
+    from train.image_paths import Chosen
 
 Keep = Callable[[bytes], bool]
+_READING = "diagnose_reading"
 
 
 def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) -> None:
@@ -48,6 +51,8 @@ def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) ->
         accept_multiple_files=True,
     )
     if not files:
+        st.session_state.pop(_READING, None)
+        st.session_state.pop(BATCH, None)
         st.caption("Nothing that is dropped here is kept, unless you give it yourself.")
     try:
         network = _network(chosen, (chosen / METRICS).stat().st_mtime_ns)  # before anything is dropped
@@ -96,6 +101,7 @@ def _on_disk(files: Sequence[UploadedFile]) -> Iterator[Path]:
             yield Path(place)
         finally:
             forget_archives()
+            forget_frames()
 
 
 def _plain(name: str) -> str:
@@ -116,79 +122,21 @@ def _answer(
         place = batch(network, chosen, folder, key)
     st.subheader(shown_name(chosen[place], folder), anchor=False)
     try:
-        reading = network.read(chosen[place])
+        reading = _reading(network, chosen[place], (*key, str(place)))
     except ImageError as error:
         st.error(str(error).replace(f"{folder}/", "")[len("00000/") :])
         return
-    _one(reading, images)
+    picture(reading, images)
     if keep is not None:
         _give(reading, keep, f"{key}{place}")
 
 
-# ---- one picture
-
-
-def _one(reading: Reading, images: Path | None) -> None:
-    if reading.warning:
-        st.warning(
-            f"Out of the ordinary: {reading.warning}. Do not believe the numbers.", icon=":material/warning:"
-        )
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.table([_row(each) for each in reading.outputs], hide_index=True)
-        st.caption(
-            "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of test images "
-            "with about this probability, so many were positive, with the 95 % interval "
-            "over images, too narrow where patients have several; a wide one means that nobody knows."
-        )
-    with right:
-        opaque = st.slider("Opacity of the maps", 0, 100, 60, 5, format="%d %%") / 100
-        columns = st.columns(3)
-        for place, each in enumerate(reading.outputs):
-            empty = "" if (reading.maps[place] > 0).any() else " (empty map)"
-            columns[place % 3].image(
-                reading.overlay(place, opaque),
-                caption=f"{each.name} {each.probability:.2f}{empty}",
-                width="stretch",
-            )
-    _similar(reading.similar, images)
-
-
-def _row(output: Output) -> dict[str, str]:
-    found = output.frequency
-    return {
-        "output": output.name,
-        "probability": f"{output.probability:.2f}",
-        "called": "yes" if output.called else "no",
-        "from": "the most probable" if output.threshold is None else f"{output.threshold:.2f}",
-        "observed": "not measured"
-        if found is None
-        else f"{found.observed:.0%} ({found.low:.0%}–{found.high:.0%}) of {found.n}",
-    }
-
-
-def _similar(names: Sequence[str], images: Path | None) -> None:
-    if not names:
-        return
-    st.markdown("**Most similar training images**")
-    files = [_file(name, images) for name in names]
-    for column, name, file in zip(st.columns(len(names)), names, files, strict=True):
-        if file is None:
-            column.caption(name)
-        else:
-            column.image(file, caption=name, width="stretch")
-
-
-def _file(name: str, images: Path | None) -> bytes | None:
-    from train.diagnosis import png
-    from train.image_forms import read_grey
-
-    if images is None:
-        return None
-    try:
-        return png(read_grey(ImageFolder(images).find(name)))
-    except ImageError:
-        return None
+def _reading(network: Diagnosis, chosen: Chosen, key: tuple[str, ...]) -> Reading:
+    """The last answer is kept while its files stay, so that a move of the slider does not ask the network again."""
+    kept = st.session_state.get(_READING)
+    if kept is None or kept[0] != key:
+        kept = st.session_state[_READING] = (key, network.read(chosen))
+    return cast("Reading", kept[1])
 
 
 def _give(reading: Reading, keep: Keep, key: str) -> None:

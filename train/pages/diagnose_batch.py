@@ -16,19 +16,28 @@ if TYPE_CHECKING:
     from train.image_paths import Chosen
 
 _TABLES = (PREDICTIONS, CLASSES)
-_BATCH = "diagnose_batch"
+BATCH = "diagnose_batch"
 _END = "_probability"
+_HEIGHT = 8 * 35 + 2
+"""Pixels: the head and seven whole rows."""
 
 
 def batch(network: Diagnosis, chosen: Sequence[Chosen], folder: Path, key: tuple[str, ...]) -> int:
     """The table of all pictures; gives the number of the chosen one."""
-    kept = st.session_state.get(_BATCH)
+    kept = st.session_state.get(BATCH)
     if kept is None or kept[0] != key:
-        kept = st.session_state[_BATCH] = (key, *_predicted(network, chosen, folder))
+        kept = st.session_state[BATCH] = (key, *_predicted(network, chosen, folder))
     _, rows, tables = kept
     st.caption("Click at the left of a row to see its maps.")
+    digits = st.column_config.NumberColumn(format="%.3f")
     picked: Any = st.dataframe(
-        rows, on_select="rerun", selection_mode="single-row", hide_index=True, height=260, key="diagnose_rows"
+        rows,
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        height=_HEIGHT,
+        column_config={name: digits for name, cell in rows[0].items() if not isinstance(cell, str)},
+        key="diagnose_rows",
     )
     for label, name, table in zip(
         ("Download the table", "Download the classes"), _TABLES, tables, strict=False
