@@ -55,13 +55,18 @@ def _race(folder: Path, short: bool) -> Iterable[Fault | None]:
 
 def _disk(folder: Path, short: bool) -> Iterable[Fault]:
     from benchmarks.faults_disk import full_disks
-    from benchmarks.faults_disk_commands import example_commands, training_commands
+    from benchmarks.faults_disk_commands import example_commands, spark_commands
     from benchmarks.faults_disk_store import full_database
 
-    yield full_disks("writes tables", folder, example_commands(folder), most=2 if short else 16)
+    yield full_disks("writes tables", folder, example_commands(folder), most=2 if short else 8)
     yield full_database(folder, sizes=1 if short else 20)
-    if not short:
-        yield full_disks("trains or predicts", folder, training_commands(folder), most=8)
+    if short:
+        return
+    from benchmarks.faults_disk_networks import network_commands
+
+    yield full_disks("trains, predicts or looks at images", folder, network_commands(folder), most=5)
+    if on_spark := spark_commands(folder):
+        yield full_disks("writes on Spark", folder, on_spark, most=4)
 
 
 def _training(folder: Path, short: bool) -> Iterable[Fault]:

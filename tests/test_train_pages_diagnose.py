@@ -20,6 +20,8 @@ from train.diagnosis import frequency
 from train.run import run
 
 SECONDS = 60_000
+MARKED = "![x](&#47;&#47;elsewhere.example&#47;x.png) r.png"
+"""As Markdown a picture from another machine; such names come in archives from anywhere."""
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +74,10 @@ def test_diagnose_answers_with_maps_and_takes_a_gift(made: Path, tmp_path: Path,
 
 
 def test_diagnose_a_batch_is_a_table_with_a_download(made: Path, tmp_path: Path, page: Page) -> None:
-    archive = tmp_path / "set.zip"
+    archive, asked = tmp_path / "set.zip", list[str]()
+    page.on("request", lambda request: asked.append(request.url))
     with zipfile.ZipFile(archive, "w") as file:
+        file.write(made / "images" / "005.png", MARKED)
         for path in sorted((made / "images").iterdir())[:5]:
             file.write(path, path.name)
         file.writestr("broken.png", b"")
@@ -83,10 +87,13 @@ def test_diagnose_a_batch_is_a_table_with_a_download(made: Path, tmp_path: Path,
         page.get_by_text("Download the table").click()
     lines = Path(got.value.path()).read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == [
+        f"set.zip/{MARKED}",
         *(f"set.zip/{number:03d}.png" for number in range(5)),
         "set.zip/broken.png",
     ]
     assert "set.zip/broken.png: is empty (0 bytes)" in lines[-1] and "/tmp" not in "".join(lines)
+    page.get_by_role("heading", name=f"set.zip/{MARKED}").wait_for(timeout=SECONDS)
+    assert not [address for address in asked if "elsewhere" in address]
 
 
 def test_diagnose_frequency_is_that_of_the_nearest_bin() -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from nlp.errors import ImageError, ToolkitError
 from nlp.image_names import ImageFolder
+from nlp.markdown import literal
 from train.archives import forget_archives
 from train.pages.diagnose_batch import batch, shown_name
 from train.run_folder import METRICS
@@ -39,7 +40,7 @@ def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) ->
         icon=":material/science:",
     )
     if not (found := _runs(runs)):
-        st.info(f"There is no finished run in {runs}; python -m train.run makes one.")
+        st.info(f"There is no finished run in {literal(str(runs))}; python -m train.run makes one.")
         return
     left, right = st.columns([1, 2])
     chosen = left.selectbox("Run", found, format_func=lambda run: _name(run, runs))
@@ -55,7 +56,7 @@ def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) ->
             with _on_disk(files) as folder:
                 _answer(network, folder, (str(chosen), *(file.file_id for file in files)), images, keep)
     except ToolkitError as error:
-        st.error(str(error))
+        st.error(literal(str(error)))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the network")
@@ -114,11 +115,11 @@ def _answer(
     place = 0
     if len(chosen) > 1:
         place = batch(network, chosen, folder, key)
-    st.subheader(shown_name(chosen[place], folder), anchor=False)
+    st.subheader(literal(shown_name(chosen[place], folder)), anchor=False)
     try:
         reading = network.read(chosen[place])
     except ImageError as error:
-        st.error(str(error).replace(f"{folder}/", "")[len("00000/") :])
+        st.error(literal(str(error).replace(f"{folder}/", "")[len("00000/") :]))
         return
     _one(reading, images)
     if keep is not None:
@@ -131,7 +132,8 @@ def _answer(
 def _one(reading: Reading, images: Path | None) -> None:
     if reading.warning:
         st.warning(
-            f"Out of the ordinary: {reading.warning}. Do not believe the numbers.", icon=":material/warning:"
+            f"Out of the ordinary: {literal(reading.warning)}. Do not believe the numbers.",
+            icon=":material/warning:",
         )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -148,7 +150,7 @@ def _one(reading: Reading, images: Path | None) -> None:
             empty = "" if (reading.maps[place] > 0).any() else " (empty map)"
             columns[place % 3].image(
                 reading.overlay(place, opaque),
-                caption=f"{each.name} {each.probability:.2f}{empty}",
+                caption=literal(f"{each.name} {each.probability:.2f}{empty}"),
                 width="stretch",
             )
     _similar(reading.similar, images)
@@ -157,7 +159,7 @@ def _one(reading: Reading, images: Path | None) -> None:
 def _row(output: Output) -> dict[str, str]:
     found = output.frequency
     return {
-        "output": output.name,
+        "output": literal(output.name),
         "probability": f"{output.probability:.2f}",
         "called": "yes" if output.called else "no",
         "from": "the most probable" if output.threshold is None else f"{output.threshold:.2f}",
@@ -174,9 +176,9 @@ def _similar(names: Sequence[str], images: Path | None) -> None:
     files = [_file(name, images) for name in names]
     for column, name, file in zip(st.columns(len(names)), names, files, strict=True):
         if file is None:
-            column.caption(name)
+            column.caption(literal(name))
         else:
-            column.image(file, caption=name, width="stretch")
+            column.image(file, caption=literal(name), width="stretch")
 
 
 def _file(name: str, images: Path | None) -> bytes | None:
