@@ -13,22 +13,7 @@ from nlp.errors import ToolkitError
 _OUT = "{out}/"
 _CPU = ("--device", "cpu")
 _PICTURES = [EXAMPLES / "images" / name for name in ("c01-2.png", "c01-1.png")]
-_TINY = (
-    *(
-        "--encoder",
-        "resnet18",
-        "--weights",
-        "none",
-        "--width",
-        8,
-        "--size",
-        32,
-        "--epochs",
-        1,
-        "--batch-size",
-        6,
-    ),
-)
+_TINY = ("--encoder", "resnet18", "--weights", "none", "--width", 16, "--size", 64, "--epochs", 1)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nlp.column_names import column_name, listed_columns, shortened
 from nlp.errors import InputError
 from nlp.roles import ROLES, Role
-from nlp.tables import Table, column_name
+from nlp.tables import Table
 
 Sample = Sequence[Sequence[str]]
 """The first cells of each column."""
@@ -148,7 +149,9 @@ def _asked(table: Table, role: str, value: str) -> Choice:
     if not same and re.fullmatch(r"#\d+", value) and 0 < int(value[1:]) <= len(table.header):
         same = [int(value[1:]) - 1]
     if not same:
-        raise InputError(f"{table.path} has no column {value!r} ({flag}); it has {_all_columns(table)}")
+        raise InputError(
+            f"{table.path} has no column {value!r} ({flag}); it has {listed_columns(table.header)}"
+        )
     return Choice(same[0], "as asked")
 
 
@@ -176,7 +179,7 @@ def _refuse_missing(table: Table, choices: Mapping[str, Choice]) -> None:
             if choices["text"].index is not None
             else f" (or --text-column {NO_COLUMN} for images without text)"
         )
-        raise InputError(f"{table.path}: {'; '.join(missing)}{hint}. It has {_all_columns(table)}")
+        raise InputError(f"{table.path}: {'; '.join(missing)}{hint}. It has {listed_columns(table.header)}")
 
 
 def _ignored(table: Table, columns: Columns, sample: Sample) -> list[str]:
@@ -190,7 +193,7 @@ def _ignored(table: Table, columns: Columns, sample: Sample) -> list[str]:
     known = {*columns.used, *columns.covid_lookalikes, *columns.finding_columns}
     others = [index for index in range(len(table.header)) if index not in known]
     if others:
-        named = ", ".join(_with_content(table, index, sample[index]) for index in others)
+        named = shortened([_with_content(table, index, sample[index]) for index in others])
         lines.append(f"  not read: {named}")
     return lines
 
@@ -225,10 +228,6 @@ def _share(pattern: str, cells: Sequence[str]) -> float:
 def _mean_length(cells: Sequence[str]) -> float:
     filled = [len(cell) for cell in cells if cell.strip()]
     return sum(filled) / len(filled) if filled else 0.0
-
-
-def _all_columns(table: Table) -> str:
-    return ", ".join(column_name(table.header, index) for index in range(len(table.header)))
 
 
 def _plain(name: str) -> str:

@@ -36,6 +36,7 @@ LIGHT = (
 )
 SHARED_BY_TRAIN = {
     "schema",
+    "column_names",
     "errors",
     "lexicon",
     "entries",
