@@ -29,6 +29,8 @@ PAGE = 4096
 _ROOMY = "64m"
 _OLD = b"old"
 _SQLITE = b"SQLite format 3"
+_HOPELESS = {"disk": 2, "file": 1}
+"""So many of the first sizes let nobody write: a read-only disk, and one without a free page."""
 _UNPREPARED = 77
 """Exit code of a child that did not come to its command."""
 
@@ -72,20 +74,22 @@ def full_disks(what: str, folder: Path, commands: Sequence[Command], *, most: in
             tried[command.name] = list(_sizes(place, command, limit, most))
     failed = [each for attempts in tried.values() for each in attempts if each.code != 0]
     good = [each for each in failed if each.code == 1 and each.intact and each.tidy and each.named]
-    enough = [name for name, attempts in tried.items() if attempts[0].code != 0 == attempts[-1].code]
+    begun = [
+        name for name, attempts in tried.items() if all(each.code for each in attempts[: _HOPELESS[limit]])
+    ]
     return Fault(
         what=f"disk full at each write of each command that {what}, or read-only",
         how=f"{how}{', and mounted read-only' if limit == 'disk' else ''}",
         tried=sum(map(len, tried.values())),
         target="non-zero exit, old file intact, message names the path",
-        held=len(good) == len(failed) and len(enough) == len(tried),
+        held=len(good) == len(failed) and len(begun) == len(tried),
         found={
             "failed": len(failed),
             "as_wanted": len(good),
             "commands": {name: sum(each.code != 0 for each in attempts) for name, attempts in tried.items()},
             "otherwise": sorted({f"{name}: {each}" for name, all_ in tried.items() for each in all_
                                  if each.code != 0 and each not in good})[:5],
-            "without_end_or_beginning": sorted({*tried} - {*enough}),
+            "not_stopped": sorted({*tried} - {*begun}),
         },
     )  # fmt: skip
 
@@ -117,14 +121,13 @@ def in_child(command: Command, place: Path, limit: int | None) -> tuple[int, str
 
 
 def _sizes(place: Path, command: Command, limit: str, most: int) -> Iterator[Tried]:
-    """From no page at all, in growing steps, to all of the disk; and read-only."""
+    """Read-only, then from no page at all in growing steps; that it goes well with room enough is seen first."""
     needed, finished = _measured(place, command)
     if limit == "disk":
         yield _try(place, command, _read_only(place), finished)
-    for step in range(most - 1):
-        pages = max(step, needed * step**2 // (most - 1) ** 2)  # small files are written first and fail first
+    for step in range(most):
+        pages = max(step, needed * step**2 // most**2)  # small files are written first and fail first
         yield _try(place, command, _full(place, pages, limit), finished)
-    yield _try(place, command, contextlib.nullcontext(), finished)
 
 
 @contextlib.contextmanager
@@ -183,12 +186,15 @@ def _pages(place: Path) -> int:
 
 
 def contents(place: Path) -> dict[str, str]:
-    """What stands in each file; of a database how many rows of what, as times in it differ."""
+    """What stands in each file; of a database how many rows of what, as times in it differ; of a seal whether it is right."""
     files = [path for path in place.rglob("*") if path.is_file() and not path.name.endswith(("-wal", "-shm"))]
     return {path.relative_to(place).as_posix(): _content(path) for path in files}
 
 
 def _content(path: Path) -> str:
+    if path.suffix == ".sha256":  # while a file changes, its seal names the old content and the new
+        sealed = hashlib.sha256(path.with_suffix("").read_bytes()).hexdigest()
+        return "right" if sealed in path.read_text() else "wrong"
     with path.open("rb") as file:
         if file.read(len(_SQLITE)) != _SQLITE:
             file.seek(0)

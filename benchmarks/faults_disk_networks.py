@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from benchmarks.faults_disk import Command, in_child
@@ -12,8 +13,21 @@ from nlp.errors import ToolkitError
 
 _OUT = "{out}/"
 _CPU = ("--device", "cpu")
-_PICTURES = [EXAMPLES / "images" / name for name in ("c01-2.png", "c01-1.png")]
-_TINY = ("--encoder", "resnet18", "--weights", "none", "--width", 16, "--size", 64, "--epochs", 1)
+_PICTURES = [EXAMPLES / "images" / name for name in ("c01-1.jpg", "c01-2.png")]
+_TINY = ("--encoder", "tu-test_resnet", "--weights", "none", "--width", 16, "--size", 64, "--epochs", 1)
+
+
+_LOADED = (
+    *("train.audit_report", "train.explain_files", "train.near_duplicates", "train.neighbour_points"),
+    *(
+        "train.predictor",
+        "train.report",
+        "train.results",
+        "train.segment_results",
+        "train.stages",
+        "train.study_parts",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,8 @@ class Made:
 
 def network_commands(folder: Path) -> list[Command]:
     """All commands of train, in the order of ``docs/commands.md``."""
+    for name in _LOADED:  # once, not in every child; nothing is computed before they fork
+        import_module(name)
     made = _made(folder)
     return [*_looking(made), *_predicting(made), *_training(made)]
 
@@ -45,10 +61,10 @@ def _made(folder: Path) -> Made:
     from tests.train_radiographs import write_radiographs, write_table
     from train.config_file import write_config
 
-    table = write_phantoms(folder / "phantoms", phantom_records())
+    table = write_phantoms(folder / "phantoms", phantom_records(24))
     radiographs = folder / "radiographs"
-    write_radiographs(radiographs, 30)
-    classes = write_table(radiographs, 30)
+    write_radiographs(radiographs, 24)
+    classes = write_table(radiographs, 24)
     write_config(phantom_config(epochs=1), table.parent / "settings.toml")
     write_config(phantom_config(epochs=1, classes="diagnosis"), radiographs / "settings.toml")
     made = Made(table, classes, folder / "run", folder / "named", radiographs, folder / "segmenter")
@@ -59,7 +75,7 @@ def _made(folder: Path) -> Made:
 
 
 def _do(folder: Path, wanted: Command) -> None:
-    """In a child: what loads torch here and forks later may wait for ever for its threads."""
+    """In a child: what computes here and forks later may wait for ever for its threads."""
     code, said = in_child(wanted, folder, None)
     if code:
         raise ToolkitError(f"{wanted.name} failed: {said[-1000:]}")

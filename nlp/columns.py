@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from nlp.column_names import column_name, listed_columns, shortened
 from nlp.errors import InputError
+from nlp.image_names import IMAGE_SUFFIXES
 from nlp.roles import ROLES, Role
 from nlp.tables import Table
 
@@ -67,6 +68,7 @@ def choose_columns(
     Raises:
         InputError: a column asked for does not exist, is asked for twice, or a required one is not found.
     """
+    _refuse_record(table)
     findings = _finding_columns(table.header, finding_names)
     lookalikes = [index for index, name in enumerate(table.header) if _looks_like_covid(name)]
     barred = {*findings, *lookalikes}
@@ -153,6 +155,16 @@ def _asked(table: Table, role: str, value: str) -> Choice:
             f"{table.path} has no column {value!r} ({flag}); it has {listed_columns(table.header)}"
         )
     return Choice(same[0], "as asked")
+
+
+def _refuse_record(table: Table) -> None:
+    """Where a header is missing, the first record would be lost in its place."""
+    for index, name in enumerate(table.header):
+        if name.strip().lower().endswith(IMAGE_SUFFIXES):
+            place = column_name(table.header, index)
+            raise InputError(
+                f"{table.path} seems to have no header: column {place} is called like an image; give the columns names"
+            )
 
 
 def _refuse_twice(table: Table, choices: Mapping[str, Choice]) -> None:

@@ -181,6 +181,11 @@ def test_read_refuses_more_columns_than_a_spreadsheet_has_and_lists_few(tmp_path
     assert "#30 c29, and 16,354 more" in message and len(message) < 1000
 
 
+def test_read_refuses_a_record_in_the_place_of_the_header(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "a.csv", ("p 12", "A.PNG", "GGO"), [("p 13", "b.png", "GGO")])
+    assert "seems to have no header: column #2 A.PNG is called like an image" in error_of(path)
+
+
 def test_read_refuses_a_workbook_that_inflates_without_end(tmp_path: Path) -> None:
     path, book = tmp_path / "a.xlsx", Workbook()
     book.active.append(("image", "caption"))

@@ -50,7 +50,8 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
         with replacing([out / f"{name}.png"]) as [file]:
             file.write(_png(lung_mask(probability, picture)))
         log.live(f"pictures segmented: {number:,} of {len(paths):,}")
-    write_boxes(out / BOXES, list(found), list(found.values()))
+    if found:  # else an older table stays
+        write_boxes(out / BOXES, list(found), list(found.values()))
     if problems:
         raise unreadable(problems, len(chosen))
     return sum(each.used for each in found.values())
