@@ -182,7 +182,7 @@ def test_suspects_page_refuses_rows_the_model_was_trained_on(app: Store) -> None
 def test_suspects_page_names_what_is_wrong_with_a_table_that_was_sent(app: Store) -> None:
     tables = {
         b"\n": "no header",
-        "image,磨玻璃\na.png,![x](//elsewhere.example)\n".encode("gb18030"): "--encoding",
+        "image,磨玻璃\na.png,![x](//elsewhere.example)\n".encode("gb18030"): r"\-\-encoding",
         b"image,[x](//elsewhere.example)\na.png,1\n": r"\[x\]\(//elsewhere\.example\)",
         b"PK\x03\x04" + bytes(40): "XLSX",
     }
