@@ -183,7 +183,7 @@ def test_suspects_page_names_what_is_wrong_with_a_table_that_was_sent(app: Store
     tables = {
         b"\n": "no header",
         "image,磨玻璃\na.png,![x](//elsewhere.example)\n".encode("gb18030"): r"\-\-encoding",
-        b"image,[x](//elsewhere.example)\na.png,1\n": r"\[x\]\(//elsewhere\.example\)",
+        b"image,[x](//elsewhere.example),[x](//elsewhere.example)\na.png,1,2\n": r"\[x\]\(//elsewhere\.example\)",
         b"PK\x03\x04" + bytes(40): "XLSX",
     }
     for table, said in tables.items():

@@ -89,7 +89,7 @@ def test_diagnose_a_batch_is_a_table_with_a_download(made: Path, tmp_path: Path,
     page.get_by_text("200.0MB or smaller").wait_for(timeout=SECONDS)
     sent = [str(tmp_path / name) for name in ("set.zip", "drawing.svg", "cut.dcm")]
     page.set_input_files("input[type=file]", sent)
-    page.get_by_text("Download the table").wait_for(timeout=SECONDS)
+    page.get_by_text("Download the table").wait_for(timeout=2 * SECONDS)
     with page.expect_download() as got:
         page.get_by_text("Download the table").click()
     lines = Path(got.value.path()).read_text(encoding="utf-8").splitlines()
