@@ -52,6 +52,11 @@ class Command:
     results: tuple[str, ...] = ()
     before: Mapping[str, Path] = field(default_factory=dict)
 
+    @property
+    def is_variant(self) -> bool:
+        """Whether the name says more than the module's, as another command of the module stands in the list."""
+        return " " in self.name
+
 
 @dataclass(frozen=True)
 class Tried:

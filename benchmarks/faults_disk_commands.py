@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -51,6 +52,8 @@ def spark_commands(folder: Path) -> list[Command]:
     import pyarrow.csv
     import pyarrow.parquet
 
+    few = "--conf spark.sql.shuffle.partitions=2 --conf spark.ui.enabled=false pyspark-shell"
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", few)  # for a hundred rows, not for a cluster
     captions = folder / "captions.parquet"
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(EXAMPLES / "captions.csv"), captions)
     return [command("nlp.extract_spark", captions, f"{_OUT}new", "--master", "local[2]")]
