@@ -74,8 +74,9 @@ bench-data: $(ALL)
 # Bounded: less than ten minutes on two free cores, since the load runs beside the rest.
 faults: $(ALL)
 	@export OMP_NUM_THREADS=1; $(RUN) -m benchmarks.faults --only load & load=$$!; \
-		$(RUN) -m benchmarks.faults --only extract writers race disk training checkpoint inputs; code=$$?; \
-		wait $$load && exit $$code
+		$(RUN) -m benchmarks.faults --only disk & disk=$$!; \
+		$(RUN) -m benchmarks.faults --only extract writers race training checkpoint inputs; code=$$?; \
+		wait $$load && wait $$disk && exit $$code
 
 docs: $(ALL)
 	$(RUN) -m docs.generate

@@ -14,6 +14,7 @@ import pandas as pd
 
 from annotate.records import Converted, complete, use_paths
 from annotate.tables import read_table
+from nlp.column_names import listed_columns
 from nlp.entries import Lexicon
 from nlp.errors import ContractError, InputError
 from nlp.phrases import Phrase
@@ -83,7 +84,7 @@ def _matches(words: Sequence[str], phrases: Sequence[Phrase]) -> bool:
 
 def _check(path: Path, raw: pd.DataFrame, roles: Mapping[str, str]) -> None:
     found = [role for role in roles.values() if role]
-    known = ", ".join(str(name) for name in raw.columns)
+    known = listed_columns(list(raw.columns))
     if not {_IMAGE, _TEXT} & set(found):
         raise InputError(f"{path} has neither a column Path nor Reports; it has {known}")
     if not set(found) - {_IMAGE, _TEXT, COVID}:

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from annotate.balance import Amounts
 from annotate.search import IntArray
 from annotate.tables import read_table
+from nlp.column_names import listed_columns
 from nlp.errors import ContractError, InputError
 from nlp.image_names import stem
 from nlp.schema import COVID, SPLIT_VALUES
@@ -83,7 +84,9 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     """
     table = read_table(path)
     if missing := [name for name in ("image_a", "image_b") if name not in table.columns]:
-        raise InputError(f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(table.columns)}")
+        raise InputError(
+            f"{path} lacks the columns {', '.join(missing)}; it has {listed_columns(list(table.columns))}"
+        )
     return list(zip(table["image_a"], table["image_b"], strict=True))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotate.store_tables import MENTION
+from nlp.column_names import listed_columns
 from nlp.errors import ContractError
 from nlp.schema import COVID, MENTION_COLUMNS, record_state
 from nlp.tables import open_table, read_rows
@@ -124,7 +125,7 @@ def _rows(path: Path, encoding: str | None) -> Iterator[tuple[int, Cells]]:
     table = open_table(path, encoding)
     if missing := [name for name in _NAMES if name not in table.header]:
         raise ContractError(
-            f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(table.header)}"
+            f"{path} lacks the columns {', '.join(missing)}; it has {listed_columns(table.header)}"
         )
     wanted = [table.header.index(name) for name in _NAMES]
     with closing(read_rows(table, wanted, batch_rows=_BATCH_ROWS)) as batches:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from annotate.tables import read_table
+from nlp.column_names import listed_columns
 from nlp.encodings import first_invalid_byte
 from nlp.errors import InputError
 from nlp.image_names import stem
@@ -86,7 +87,7 @@ def one_column(path: Path, table: pd.DataFrame, name: str) -> list[str]:
         InputError: there is none of that name.
     """
     if name not in table.columns:
-        known = ", ".join(str(each) for each in table.columns if each)
+        known = listed_columns([str(each) for each in table.columns if each])
         raise InputError(f"{path} lacks the column {name}; it has {known}")
     return list(table[name])
 

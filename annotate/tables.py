@@ -6,6 +6,7 @@ so that every message can say where.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from nlp.column_names import listed_columns, shortened
 from nlp.errors import ContractError, InputError, OutputError
 from nlp.schema import Column, label_columns, row_problems
 from nlp.tables import open_table
@@ -31,8 +33,8 @@ def read_table(path: Path, encoding: str | None = None) -> pd.DataFrame:
         InputError: the file cannot be read, has a column twice, or has rows that cannot be read (all are listed).
     """
     table = open_table(path, encoding)
-    if twice := sorted({name for name in table.header if name.strip() and table.header.count(name) > 1}):
-        raise InputError(f"{path}: columns that occur twice in the header: {', '.join(twice)}")
+    if twice := sorted(name for name, count in Counter(table.header).items() if name.strip() and count > 1):
+        raise InputError(f"{path}: columns that occur twice in the header: {shortened(twice)}")
     frames, problems = [], []
     for batch in table_rows(table, range(len(table.header)), batch_rows=_BATCH_ROWS):
         problems += [f"row {rejected.row}: {rejected.reason}" for rejected in batch.rejected]
@@ -67,7 +69,7 @@ def check_labels(table: pd.DataFrame, findings: Sequence[str], name: str) -> Non
     """
     columns = label_columns(findings)
     if missing := [column.name for column in columns if column.name not in table.columns]:
-        known = ", ".join(map(str, table.columns))
+        known = listed_columns(list(table.columns))
         raise ContractError(
             f"{name} lacks the columns {', '.join(missing)}; it has {known}."
             " Tables with all of them come from nlp.extract and annotate.convert"

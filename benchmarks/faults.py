@@ -1,7 +1,7 @@
 """Kill it, fill it, cut it, race it: ``python -m benchmarks.faults`` (``make faults``).
 
 Each part makes one kind of fault for real and compares what is left with what was promised. ``--short`` makes
-fewer of them; ``tests/test_faults.py`` runs that form. ``make faults`` runs the load beside the others.
+fewer of them; ``tests/test_faults.py`` runs that form. ``make faults`` runs the load and the disks beside the others.
 """
 
 from __future__ import annotations
@@ -55,13 +55,19 @@ def _race(folder: Path, short: bool) -> Iterable[Fault | None]:
 
 def _disk(folder: Path, short: bool) -> Iterable[Fault]:
     from benchmarks.faults_disk import full_disks
-    from benchmarks.faults_disk_commands import example_commands, training_commands
+    from benchmarks.faults_disk_commands import example_commands, spark_commands
     from benchmarks.faults_disk_store import full_database
 
-    yield full_disks("writes tables", folder, example_commands(folder), most=2 if short else 16)
+    commands = [each for each in example_commands(folder) if not (short and each.is_variant)]
+    yield full_disks("writes tables", folder, commands, most=1 if short else 5)
     yield full_database(folder, sizes=1 if short else 20)
-    if not short:
-        yield full_disks("trains or predicts", folder, training_commands(folder), most=8)
+    if short:
+        return
+    from benchmarks.faults_disk_networks import network_commands
+
+    yield full_disks("trains, predicts or looks at images", folder, network_commands(folder), most=2)
+    if on_spark := spark_commands(folder):
+        yield full_disks("writes on Spark", folder, on_spark, most=1)
 
 
 def _training(folder: Path, short: bool) -> Iterable[Fault]:

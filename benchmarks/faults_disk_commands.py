@@ -1,88 +1,179 @@
-"""The commands that are run on a full disk; what they read lies on another."""
+"""The commands that write tables and databases, as they are run on a full disk; what they read lies on another."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+from collections.abc import Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.common import ROOT
-from benchmarks.faults_disk import Command, in_child
-from nlp.errors import ToolkitError
+from benchmarks.faults_disk import Command
+
+if TYPE_CHECKING:
+    from annotate.store import Store
+
+EXAMPLES = ROOT / "examples"
+NOT_HERE = {
+    "nlp.lexicon": "writes nothing",
+    "examples.open_app": "writes by nlp.extract and annotate.load, then opens the app",
+}
+"""Commands that are not tried on a full disk, and why."""
+_OUT = "{out}/"
+
+
+def command(name: str, *arguments: object, variant: str = "", **places: object) -> Command:
+    """A command by the name of its module; ``variant`` tells it from others of that module."""
+    main = import_module(name).main
+    return Command(f"{name} {variant}".strip(), main, tuple(map(str, arguments)), **places)  # type: ignore[arg-type]
 
 
 def example_commands(folder: Path) -> list[Command]:
-    """The commands that write tables and databases, on the example set; inputs lie outside the small disk."""
-    import annotate.backup
-    import annotate.export
-    import annotate.load
-    import annotate.restore
-    import annotate.split
-    import nlp.extract
+    """The commands of nlp and annotate on the example set."""
+    labels, mentions, database = _example(folder)
+    return [
+        *_text_commands(labels),
+        *_store_commands(folder, labels, mentions, database),
+        *_export_commands(database),
+        command("examples.draw", "--sheet", f"{_OUT}sheet.png", results=("sheet.png",)),
+    ]
+
+
+def spark_commands(folder: Path) -> list[Command]:
+    """Spark, whose Java writes; none where there is no Java, or no Spark."""
+    from importlib.util import find_spec
+
+    if shutil.which("java") is None or find_spec("pyspark") is None:
+        return []
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    few = "--conf spark.sql.shuffle.partitions=2 --conf spark.ui.enabled=false pyspark-shell"
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", few)  # for a hundred rows, not for a cluster
+    captions = folder / "captions.parquet"
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(EXAMPLES / "captions.csv"), captions)
+    return [command("nlp.extract_spark", captions, f"{_OUT}new", "--master", "local[2]")]
+
+
+def _example(folder: Path) -> tuple[Path, Path, Path]:
+    """Labels, mentions, and a database of them that one person worked in."""
     from annotate.load import load
     from annotate.people import add_user
     from annotate.store import open_store
+    from nlp.extract import extract
 
-    captions, labels, mentions = (
-        ROOT / "examples" / "captions.csv",
-        folder / "labels.csv",
-        folder / "mentions.csv",
-    )
-    nlp.extract.extract(captions, output=labels, mentions=mentions, columns={"covid": "covid19"})
-    url = f"sqlite:///{folder / 'full.db'}"
-    with closing(open_store(url)) as store:
-        load(store, labels, mentions=mentions, images=ROOT / "examples" / "images")
+    labels, mentions, database = folder / "labels.csv", folder / "mentions.csv", folder / "full.db"
+    extract(EXAMPLES / "captions.csv", output=labels, mentions=mentions, columns={"covid": "covid19"})
+    with closing(open_store(str(database))) as store:
+        load(store, labels, mentions=mentions, images=EXAMPLES / "images", overlap=2)
         with store.write() as connection:
-            add_user(connection, "anna")
-        annotate.backup.backup(store, folder / "safe.db", now=0.0)
-    loading = ("--mentions", str(mentions), "--images", str(ROOT / "examples" / "images"))
-    out = "{out}/"
-    return [
-        Command(
-            "nlp.extract",
-            nlp.extract.main,
-            (str(captions), "-o", f"{out}l.csv", "--mentions", f"{out}m.csv", "--html", f"{out}p.html"),
-            ("l.csv", "m.csv", "l.rejected.csv", "p.html"),
-        ),
-        Command("annotate.load", annotate.load.main, (str(labels), *loading, "--db", f"{out}a.db"), ()),
-        Command(
-            "annotate.export",
-            annotate.export.main,
-            ("--db", url, "-o", f"{out}e.csv", "--mentions", f"{out}em.csv"),
-            ("e.csv", "em.csv", "e.manifest.json"),
-        ),
-        Command("annotate.split", annotate.split.main, (str(labels), "-o", f"{out}s.csv"), ("s.csv",)),
-        Command(
-            "annotate.restore", annotate.restore.main, (str(folder / "safe.db"), "--db", f"{out}r.db"), ()
-        ),
-        Command(
-            "annotate.export --annotator",
-            annotate.export.main,
-            ("--db", url, "--annotator", "anna", "-o", f"{out}anna.jsonl"),
-            ("anna.jsonl",),
-        ),
-        Command(
-            "annotate.backup", annotate.backup.main, ("--db", url, "-o", f"{out}b.db"), ("b.db", "b.db.json")
-        ),
-    ]
+            for name in ("anna", "bea"):
+                add_user(connection, name)
+        _read(store)
+    return labels, mentions, database
 
 
-def training_commands(folder: Path) -> list[Command]:
-    """A tiny training, and predictions by it."""
-    import train.predict
-    import train.run
-    from tests.train_phantoms import phantom_config, phantom_records, write_phantoms
-    from train.config_file import write_config
+def _read(store: Store) -> None:
+    """Two people confirm ten records each."""
+    from tests.made_decisions import decision, keep
 
-    table, settings = write_phantoms(folder / "phantoms", phantom_records()), folder / "settings.toml"
-    write_config(phantom_config(epochs=1), settings)
-    images, done = folder / "phantoms" / "images", folder / "done"
-    learning = (str(table), "--images", str(images), "--config", str(settings))
-    made = Command("", train.run.main, (*learning, "--out", str(done)), ())
-    code, said = in_child(made, folder, None)
-    if code:
-        raise ToolkitError(f"the training failed: {said[-1000:]}")
-    predicting = (str(done), str(images), "-o", "{out}/p.csv", "--device", "cpu")
-    return [
-        Command("train.run", train.run.main, (*learning, "--out", "{out}/run"), ()),
-        Command("train.predict", train.predict.main, predicting, ("p.csv",)),
-    ]
+    for name in ("anna", "bea"):
+        keep(store, name, *(decision(store, number) for number in range(1, 11)))
+
+
+def _text_commands(labels: Path) -> Iterator[Command]:
+    captions, published = EXAMPLES / "captions.csv", labels.with_name("published.csv")
+    published.write_text("Path,Consolidation\n" + "".join(f"patient{n}/a.png,1.0\n" for n in range(300)))
+    yield command(
+        "nlp.extract",
+        *(captions, "-o", f"{_OUT}l.csv", "--mentions", f"{_OUT}m.csv", "--html", f"{_OUT}p.html"),
+        results=("l.csv", "m.csv", "l.rejected.csv", "p.html"),
+    )
+    yield command(
+        "nlp.extract",
+        *(captions, "-o", f"{_OUT}l.parquet", "--mentions", f"{_OUT}m.parquet"),
+        variant="as Parquet",
+        results=("l.parquet", "m.parquet", "l.rejected.csv"),
+    )
+    yield command(
+        "nlp.evaluate",
+        *(labels, EXAMPLES / "captions_reference.csv"),
+        *("--json", f"{_OUT}e.json", "--disagreements", f"{_OUT}d.csv"),
+        results=("e.json", "d.csv"),
+    )
+    yield command("annotate.convert", "chexpert", published, "-o", f"{_OUT}c.csv", results=("c.csv",))
+    yield command("annotate.split", labels, "-o", f"{_OUT}s.csv", results=("s.csv",))
+
+
+def _store_commands(folder: Path, labels: Path, mentions: Path, database: Path) -> Iterator[Command]:
+    from annotate.backup import backup
+    from annotate.store import open_store
+
+    safe, seal, tasks = folder / "safe.db", folder / "safe.db.json", folder / "tasks.json"
+    with closing(open_store(str(database), create=False)) as store:
+        backup(store, safe, now=0.0)
+    tasks.write_text(json.dumps(_labelled_elsewhere(database, folder / "drawn.json")))
+    loading = (labels, "--mentions", mentions, "--images", EXAMPLES / "images", "--db", f"{_OUT}a.db")
+    yield command("annotate.load", *loading)
+    yield command(
+        "annotate.load", *loading, "--overlap", 3, variant="into a database", before={"a.db": database}
+    )
+    yield command(
+        "annotate.import_label_studio",
+        *(tasks, "--annotator", "carl", "--db", f"{_OUT}a.db"),
+        before={"a.db": database},
+    )
+    yield command("annotate.restore", safe, "--db", f"{_OUT}r.db")
+    yield command(
+        "annotate.backup",
+        *("--db", database, "-o", f"{_OUT}b.db"),
+        before={"b.db": safe, "b.db.json": seal},
+    )
+    yield command(
+        "annotate.agreement",
+        *("--db", database, "--json", f"{_OUT}a.json", "--csv", f"{_OUT}a.csv"),
+        results=("a.json", "a.csv"),
+    )
+
+
+def _labelled_elsewhere(database: Path, target: Path) -> list[object]:
+    """The first ten tasks as if somebody had accepted their predictions in Label Studio."""
+    import annotate.export
+
+    annotate.export.main(["--db", str(database), "-o", str(target), "--format", "label-studio"])
+    tasks = json.loads(target.read_text())[:10]
+    for number, task in enumerate(tasks):
+        made = (task.pop("predictions", None) or task["annotations"])[0]
+        task["annotations"] = [{"id": number, "completed_by": 1, "result": made["result"]}]
+    return list(tasks)
+
+
+def _export_commands(database: Path) -> Iterator[Command]:
+    name, db = "annotate.export", ("--db", database)
+    tables = (
+        "-o",
+        f"{_OUT}e.csv",
+        "--mentions",
+        f"{_OUT}em.csv",
+        "--boxes",
+        f"{_OUT}eb.csv",
+        "--spreadsheet",
+    )
+    yield command(name, *db, *tables, results=("e.csv", "em.csv", "eb.csv", "e.manifest.json"))
+    for form, target in (("chexpert", "x.csv"), ("label-studio", "t.json")):
+        yield command(
+            name,
+            *(*db, "--format", form, "-o", f"{_OUT}{target}"),
+            variant=f"--format {form}",
+            results=(target,),
+        )
+    yield command(
+        name,
+        *(*db, "--annotator", "anna", "-o", f"{_OUT}anna.jsonl"),
+        variant="--annotator",
+        results=("anna.jsonl",),
+    )

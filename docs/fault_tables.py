@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.faults_inputs import PLACES, SUITE
 from docs.figures import NOT_MEASURED, result_of, table, with_machine
 
 NOT_TRIED = "Not tried yet: `make faults`."
@@ -21,6 +22,15 @@ def faults_table(root: Path) -> str:
     faults = [fault for part in result["parts"].values() for fault in part["faults"]]
     rows = [(each["what"], each["how"], f"{each['tried']:,}", each["target"], _kept(each)) for each in faults]
     return with_machine(table(("fault", "how", "tried", "target", "found"), rows), result)
+
+
+def bad_inputs_table() -> str:
+    """Kinds of bad input and the places where they may come in: how many tests, or why there are none."""
+    rows = [
+        (kind, *(cases if isinstance(cases, str) else f"{len(cases)} tests" for cases in places.values()))
+        for kind, places in SUITE.items()
+    ]
+    return table(("bad input", *PLACES), rows).replace(" 1 tests ", " 1 test ")
 
 
 def spark_table(root: Path) -> str:

@@ -19,7 +19,7 @@ from docs.app_tables import desk_table, keys_table, rules_table, split_table, st
 from docs.audit_tables import audit_table
 from docs.cxr_tables import lungs_table, three_classes_table
 from docs.deep_covid_tables import cutoffs_table, deep_covid_table, frozen_table
-from docs.fault_tables import cost_table, faults_table, spark_table
+from docs.fault_tables import bad_inputs_table, cost_table, faults_table, spark_table
 from docs.figures import memory_table, peers_table, quality_table, speed_table, startup_table, table
 from docs.predict_tables import diagnose_table, predict_table
 from docs.training_tables import (
@@ -192,6 +192,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "cutoffs": lambda: cutoffs_table(ROOT),
     "audit": lambda: audit_table(ROOT),
     "faults": lambda: faults_table(ROOT),
+    "bad_inputs": bad_inputs_table,
     "spark": lambda: spark_table(ROOT),
     "cost": lambda: cost_table(ROOT),
     "predict": lambda: predict_table(ROOT),

@@ -22,6 +22,7 @@ from examples.decoys import Decoys, deal, decorate
 from examples.fields import Mask, smooth_noise
 from examples.lesions import Lesion, draw_lesion
 from nlp.command import run_command
+from nlp.write import replacing
 
 HERE = Path(__file__).parent
 SEED = 0
@@ -99,10 +100,17 @@ def write_set(out: Path, seed: int = SEED) -> list[Path]:
 
 def _write(out: Path, scene: Scene, drawing: Drawing) -> Path:
     path = out / "images" / scene.image
-    drawing.picture.save(path, optimize=True, quality=88)  # PNG ignores the quality
+    _save(drawing.picture, path)
     for finding, mask in drawing.masks.items():
-        Image.fromarray(mask).save(out / "masks" / f"{path.stem}.{finding}.png", optimize=True)
+        _save(Image.fromarray(mask), out / "masks" / f"{path.stem}.{finding}.png")
     return path
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    """By the form that the name asks for; an older picture stays until the new one is whole."""
+    with replacing([path]) as [file]:
+        form = Image.registered_extensions()[path.suffix.lower()]
+        picture.save(file, form, optimize=True, quality=88)  # PNG ignores the quality
 
 
 def _random(seed: int, name: str) -> np.random.Generator:
@@ -120,7 +128,7 @@ def write_sheet(path: Path, seed: int = SEED) -> None:
     for index, tile in enumerate(tiles):
         sheet.paste(tile, (index % 3 * width + 5, index // 3 * height + 5))
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, optimize=True)
+    _save(sheet, path)
 
 
 def _tile(scene: Scene, seed: int) -> Image.Image:

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nlp.column_guesses import Choice, Sample, finding_columns, guessed, identifier, looks_like_covid
+from nlp.column_names import column_name, listed_columns, shortened
 from nlp.errors import InputError
+from nlp.image_names import IMAGE_SUFFIXES
 from nlp.roles import ROLES
-from nlp.tables import Table, column_name
+from nlp.tables import Table
 
 NO_COLUMN = "none"
 """``--panel-column none``: there is no such column, do not guess one."""
@@ -50,6 +52,7 @@ def choose_columns(
     Raises:
         InputError: a column asked for does not exist, is asked for twice, or a required one is not found.
     """
+    _refuse_record(table)
     findings = finding_columns(table.header, finding_names)
     lookalikes = [index for index, name in enumerate(table.header) if looks_like_covid(name)]
     barred = {*findings, *lookalikes}
@@ -94,8 +97,20 @@ def _asked(table: Table, role: str, value: str) -> Choice:
     if not same and re.fullmatch(r"#\d+", value) and 0 < int(value[1:]) <= len(table.header):
         same = [int(value[1:]) - 1]
     if not same:
-        raise InputError(f"{table.path} has no column {value!r} ({flag}); it has {_all_columns(table)}")
+        raise InputError(
+            f"{table.path} has no column {value!r} ({flag}); it has {listed_columns(table.header)}"
+        )
     return Choice(same[0], "as asked")
+
+
+def _refuse_record(table: Table) -> None:
+    """Where a header is missing, the first record would be lost in its place."""
+    for index, name in enumerate(table.header):
+        if name.strip().lower().endswith(IMAGE_SUFFIXES):
+            place = column_name(table.header, index)
+            raise InputError(
+                f"{table.path} seems to have no header: column {place} is called like an image; give the columns names"
+            )
 
 
 def _refuse_twice(table: Table, choices: Mapping[str, Choice]) -> None:
@@ -122,7 +137,7 @@ def _refuse_missing(table: Table, choices: Mapping[str, Choice]) -> None:
             if choices["text"].index is not None
             else f" (or --text-column {NO_COLUMN} for images without text)"
         )
-        raise InputError(f"{table.path}: {'; '.join(missing)}{hint}. It has {_all_columns(table)}")
+        raise InputError(f"{table.path}: {'; '.join(missing)}{hint}. It has {listed_columns(table.header)}")
 
 
 def _ignored(table: Table, columns: Columns, sample: Sample) -> list[str]:
@@ -136,7 +151,7 @@ def _ignored(table: Table, columns: Columns, sample: Sample) -> list[str]:
     known = {*columns.used, *columns.covid_lookalikes, *columns.finding_columns}
     others = [index for index in range(len(table.header)) if index not in known]
     if others:
-        named = ", ".join(_with_content(table, index, sample[index]) for index in others)
+        named = shortened([_with_content(table, index, sample[index]) for index in others])
         lines.append(f"  not read: {named}")
     return lines
 
@@ -151,7 +166,3 @@ def _with_content(table: Table, index: int, cells: Sequence[str]) -> str:
 def _without(indexes: Iterable[int], choices: Mapping[str, Choice]) -> tuple[int, ...]:
     taken = {choice.index for choice in choices.values()}
     return tuple(index for index in indexes if index not in taken)
-
-
-def _all_columns(table: Table) -> str:
-    return ", ".join(column_name(table.header, index) for index in range(len(table.header)))

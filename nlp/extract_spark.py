@@ -63,9 +63,9 @@ def extract_spark(
         LexiconError: the lexicon has mistakes.
         OutputError: the output is there already or cannot be written.
     """
+    from nlp.column_names import column_name
     from nlp.lexicon import load_lexicon
     from nlp.stream import choose
-    from nlp.tables import column_name
 
     loaded = load_lexicon(lexicon)
     with said_plainly(source, target), session(master) as spark:

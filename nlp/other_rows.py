@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _WIDTH_ROWS = 1000
 """A sheet is as wide as the widest of its first rows: a header cell may be blank."""
+_MOST_TIMES, _ALWAYS_FINE = 100, 64 << 20
+"""A workbook of texts is some ten times smaller than they are; a bomb a thousand times."""
 
 
 def open_parquet(path: Path) -> ParquetFile:
@@ -65,6 +67,7 @@ def _book(path: Path) -> Iterator[Any]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
+    _check_size(path)
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
@@ -73,6 +76,21 @@ def _book(path: Path) -> Iterator[Any]:
         if not book.worksheets:
             raise InputError(f"{path} holds no sheet of cells")
         yield book
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a bomb before it unpacks: shared texts of a workbook are read as a whole.
+
+    Raises:
+        InputError: it is one, or no archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            inside = sum(member.file_size for member in file.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise InputError(f"{path} is not a readable XLSX file") from error
+    if inside > max(_ALWAYS_FINE, _MOST_TIMES * path.stat().st_size):
+        raise InputError(f"{path} would unpack to {inside >> 20:,} MB: a zip bomb, not a workbook")
 
 
 def jsonl_header(path: Path, handle: TextIO, rows: int) -> tuple[str, ...]:

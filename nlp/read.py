@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nlp.column_names import column_name
 from nlp.columns import Columns
 from nlp.ids import MANGLED, NEW, REPEATED, SeenImages, made_up_patients
 from nlp.roles import covid_cell
 from nlp.schema import RECORD_COLUMNS
-from nlp.tables import Rejected, Rows, Table, column_name, read_rows
+from nlp.tables import Rejected, Rows, Table, read_rows
 
 BATCH_ROWS = 8192
 

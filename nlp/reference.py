@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from nlp.column_names import listed_columns
 from nlp.errors import InputError
 from nlp.schema import COVID, COVID_CELL, STATES, State
 from nlp.tables import open_table
@@ -133,7 +134,9 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> 
     if twice := [name for name, count in Counter(header).items() if count > 1 and name.strip()]:
         raise InputError(f"{path.name}: column {twice[0]!r} occurs twice in the header")
     if missing := [name for name in columns if name not in header]:
-        raise InputError(f"{path.name} lacks the columns {', '.join(missing)}; it has {', '.join(header)}")
+        raise InputError(
+            f"{path.name} lacks the columns {', '.join(missing)}; it has {listed_columns(header)}"
+        )
 
 
 def _read_cells(

@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nlp.column_names import MOST_COLUMNS, column_name
 from nlp.csv_rows import Problem, Row, RowStream, csv_rows, shape_problem, sniff_delimiter
 from nlp.encodings import decoding_problem, find_encoding
 from nlp.errors import InputError
@@ -78,25 +79,15 @@ def open_table(path: Path, encoding: str | None = None) -> Table:
     """Find out format, encoding, delimiter and header.
 
     Raises:
-        InputError: no such file, an empty one, an unknown encoding, or a format that cannot be read.
+        InputError: no such file, an empty one, an unknown encoding, a format that cannot be read, or too many columns.
     """
-    kind = _kind(path)
-    if encoding and kind in ("parquet", "xlsx"):
-        raise InputError(f"{path} is {kind.upper()}, whose encoding is fixed: leave out --encoding")
-    if kind == "parquet":
-        with open_parquet(path) as file:
-            return Table(path, kind, tuple(file.schema_arrow.names))
-    if kind == "xlsx":
-        with closing(sheet_rows(path)) as rows:
-            return Table(path, kind, _header(path, rows), sheet=other_sheets(path))
-    encoding = find_encoding(path, encoding)
-    if kind == "jsonl":
-        with _text(path, encoding) as handle:
-            return Table(path, kind, jsonl_header(path, handle, SAMPLE_ROWS), encoding)
-    with _text(path, encoding) as handle:
-        delimiter = "\t" if kind == "tsv" else sniff_delimiter(handle.read(1 << 18))
-    with _text(path, encoding) as handle, closing(csv_rows(handle, delimiter=delimiter)) as rows:
-        return Table(path, kind, _header(path, rows), encoding, delimiter)
+    table = _opened(path, encoding)
+    if len(table.header) > MOST_COLUMNS:
+        raise InputError(
+            f"{path} has {len(table.header):,} columns, more than the {MOST_COLUMNS:,} that are read; is a record"
+            " one row of it?"
+        )
+    return table
 
 
 def sample_columns(table: Table, count: int = SAMPLE_ROWS) -> list[list[str]]:
@@ -122,6 +113,26 @@ def read_rows(table: Table, wanted: Sequence[int], *, batch_rows: int) -> Genera
             if not batch.numbers and not batch.rejected:
                 return
             yield batch
+
+
+def _opened(path: Path, encoding: str | None) -> Table:
+    kind = _kind(path)
+    if encoding and kind in ("parquet", "xlsx"):
+        raise InputError(f"{path} is {kind.upper()}, whose encoding is fixed: leave out --encoding")
+    if kind == "parquet":
+        with open_parquet(path) as file:
+            return Table(path, kind, tuple(file.schema_arrow.names))
+    if kind == "xlsx":
+        with closing(sheet_rows(path)) as rows:
+            return Table(path, kind, _header(path, rows), sheet=other_sheets(path))
+    encoding = find_encoding(path, encoding)
+    if kind == "jsonl":
+        with _text(path, encoding) as handle:
+            return Table(path, kind, jsonl_header(path, handle, SAMPLE_ROWS), encoding)
+    with _text(path, encoding) as handle:
+        delimiter = "\t" if kind == "tsv" else sniff_delimiter(handle.read(1 << 18))
+    with _text(path, encoding) as handle, closing(csv_rows(handle, delimiter=delimiter)) as rows:
+        return Table(path, kind, _header(path, rows), encoding, delimiter)
 
 
 def _kind(path: Path) -> str:
@@ -196,16 +207,6 @@ def _collect(table: Table, rows: Iterator[Row], wanted: Sequence[int], done: Cal
 def _rejected(table: Table, number: int, problem: Problem) -> Rejected:
     column = column_name(table.header, problem.column) if problem.column >= 0 else ""
     return Rejected(number, column, problem.reason)
-
-
-def column_name(header: Sequence[str], index: int) -> str:
-    """A column as the user sees it: its number, and its name where it has one.
-
-    >>> column_name(["image", ""], 1)
-    '#2 (no name)'
-    """
-    name = "".join(letter if letter.isprintable() else " " for letter in header[index]).strip()
-    return f"#{index + 1} {name[:60] or '(no name)'}"
 
 
 def _parquet_batches(table: Table, wanted: Sequence[int], batch_rows: int) -> Iterator[Rows]:

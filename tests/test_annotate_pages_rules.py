@@ -179,9 +179,23 @@ def test_suspects_page_refuses_rows_the_model_was_trained_on(app: Store) -> None
     assert any(f"predictions of {len(images)} records" in each.label for each in test.expander)
 
 
-def take_predictions(test: AppTest, table: str) -> AppTest:
+def test_suspects_page_names_what_is_wrong_with_a_table_that_was_sent(app: Store) -> None:
+    tables = {
+        b"\n": "no header",
+        "image,磨玻璃\na.png,![x](//elsewhere.example)\n".encode("gb18030"): r"\-\-encoding",
+        b"image,[x](//elsewhere.example),[x](//elsewhere.example)\na.png,1,2\n": r"\[x\]\(//elsewhere\.example\)",
+        b"PK\x03\x04" + bytes(40): "XLSX",
+    }
+    for table, said in tables.items():
+        test = take_predictions(open_page("suspects"), table)
+        assert said in test.error[0].value and "/tmp" not in test.error[0].value
+        assert count(app) == 0
+
+
+def take_predictions(test: AppTest, table: str | bytes) -> AppTest:
+    content = table.encode() if isinstance(table, str) else table
     uploader = next(each for each in test.file_uploader if each.label == "predictions.csv")
-    test = checked(uploader.set_value(("predictions.csv", table.encode(), "text/csv")).run())
+    test = checked(uploader.set_value(("predictions.csv", content, "text/csv")).run())
     return press(test, "Take the predictions")
 
 

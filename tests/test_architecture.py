@@ -25,8 +25,27 @@ FORBIDDEN = {
 }
 PEERS = {"grad-cam", "loguru", "medspacy", "negspacy", "pytorch-grad-cam"}
 """Systems that the benchmarks compare with, each in an environment of its own."""
-LIGHT = ("nlp.schema", "nlp.errors", "nlp.lexicon", "nlp.command", "nlp.image_names", "train.config")
-SHARED_BY_TRAIN = {"schema", "errors", "lexicon", "entries", "csv_rows", "command", "image_names", "write"}
+LIGHT = (
+    "nlp.schema",
+    "nlp.errors",
+    "nlp.lexicon",
+    "nlp.command",
+    "nlp.image_names",
+    "nlp.markdown",
+    "train.config",
+)
+SHARED_BY_TRAIN = {
+    "schema",
+    "column_names",
+    "errors",
+    "lexicon",
+    "entries",
+    "csv_rows",
+    "command",
+    "image_names",
+    "markdown",
+    "write",
+}
 """What ``train`` may take from ``nlp``: no table engine and no spaCy."""
 HEAVY = {"spacy", "torch", "pandas", "pyarrow", "numpy", "streamlit", "rapidfuzz", "thinc"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,8 @@ import benchmarks.common
 import benchmarks.faults
 from benchmarks.faults import PARTS, faults, keep
 from benchmarks.faults_common import Fault
-from benchmarks.faults_inputs import SUITE, selected
+from benchmarks.faults_disk_commands import NOT_HERE
+from benchmarks.faults_inputs import PLACES, SUITE, selected
 from docs.fault_tables import NOT_TRIED, cost_table, faults_table, spark_table
 from docs.figures import NOT_MEASURED
 
@@ -46,14 +48,23 @@ def test_faults_of_parts_side_by_side_are_all_kept(
 
 def test_faults_bad_inputs_are_tests_that_exist() -> None:
     root = Path(__file__).resolve().parents[1]
-    for row, tests in SUITE.items():
-        for test in tests:
-            path, _, name = test.partition("::")
-            assert (root / path).is_file() and (not name or f"def {name}(" in (root / path).read_text()), (
-                row,
-                test,
-            )
-    assert len(selected()) == len(set(selected()))
+    for test in selected():
+        path, _, name = test.partition("::")
+        assert (root / path).is_file() and (not name or f"def {name}(" in (root / path).read_text()), test
+
+
+def test_faults_bad_inputs_are_tried_wherever_they_come_in_or_the_suite_says_why_not() -> None:
+    for row, places in SUITE.items():
+        assert set(places) == set(PLACES) and all(places.values()), row
+
+
+def test_faults_every_command_is_tried_on_a_full_disk_or_the_list_says_why_not() -> None:
+    root = Path(__file__).resolve().parents[1]
+    told = set(re.findall(r"^## (\S+)$", (root / "docs" / "commands.md").read_text(), re.MULTILINE))
+    modules = ("faults_disk_commands", "faults_disk_networks")
+    texts = [(root / "benchmarks" / f"{name}.py").read_text() for name in modules]
+    tried = {name for name in told for text in texts if f'"{name}"' in text}
+    assert told == tried and set(NOT_HERE) < told
 
 
 def test_faults_tables_say_what_was_not_kept(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import zipfile
 from pathlib import Path
 
@@ -69,6 +70,17 @@ def test_archives_members_that_lead_out_are_refused(name: str, tmp_path: Path) -
     found = {each.path.name: each for each in chosen_images([archive])}
     assert "leads out" in found.pop("member-1").problem
     assert [(each.path, each.problem) for each in found.values()] == [(archive / "good.png", "")]
+
+
+def test_archives_members_that_are_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(png())
+    link = zipfile.ZipInfo("door.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+        file.writestr(link, str(tmp_path / "secret.png"))
+    (found,) = chosen_images([tmp_path / "set.zip"])
+    with pytest.raises(ImageError, match="not an image of a known form"):
+        read_grey(found.path)
 
 
 def test_archives_inside_archives_and_encrypted_members_are_named(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from train.image_paths import Chosen
 from train.run import run
 
 SECONDS = 60_000
+MARKED = "![x](&#47;&#47;elsewhere.example&#47;x.png) r.png"
+"""As Markdown a picture from another machine; such names come in archives from anywhere."""
 
 
 @pytest.fixture(scope="module")
@@ -76,21 +78,36 @@ def test_diagnose_answers_with_maps_and_takes_a_gift(made: Path, tmp_path: Path,
 
 
 def test_diagnose_a_batch_is_a_table_with_a_download(made: Path, tmp_path: Path, page: Page) -> None:
-    archive = tmp_path / "set.zip"
+    archive, asked = tmp_path / "set.zip", list[str]()
+    page.on("request", lambda request: asked.append(request.url))
     with zipfile.ZipFile(archive, "w") as file:
+        file.write(made / "images" / "005.png", MARKED)
         for path in sorted((made / "images").iterdir())[:5]:
             file.write(path, path.name)
         file.writestr("broken.png", b"")
-    page.set_input_files("input[type=file]", str(archive))
-    page.get_by_text("Download the table").wait_for(timeout=SECONDS)
+    (tmp_path / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (tmp_path / "cut.dcm").write_bytes(bytes(128) + b"DICM" + bytes(20))
+    with (tmp_path / "large.png").open("wb") as large:
+        large.truncate(400 * 2**20)  # a hole: nothing is written
+    page.set_input_files("input[type=file]", str(tmp_path / "large.png"))
+    page.get_by_text("200.0MB or smaller").wait_for(timeout=SECONDS)
+    sent = [str(tmp_path / name) for name in ("set.zip", "drawing.svg", "cut.dcm")]
+    page.set_input_files("input[type=file]", sent)
+    page.get_by_text("Download the table").wait_for(timeout=2 * SECONDS)
     with page.expect_download() as got:
         page.get_by_text("Download the table").click()
     lines = Path(got.value.path()).read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == [
+        f"set.zip/{MARKED}",
         *(f"set.zip/{number:03d}.png" for number in range(5)),
-        "set.zip/broken.png",
+        *("set.zip/broken.png", "drawing.svg", "cut.dcm"),
     ]
-    assert "set.zip/broken.png: is empty (0 bytes)" in lines[-1] and "/tmp" not in "".join(lines)
+    reasons = ("is empty (0 bytes)", "not a picture made of pixels", "DICOM")
+    assert all(
+        reason in line for reason, line in zip(reasons, lines[-3:], strict=True)
+    ) and "/tmp" not in "".join(lines)
+    page.get_by_role("heading", name=f"set.zip/{MARKED}").wait_for(timeout=SECONDS)
+    assert not [address for address in asked if "elsewhere" in address]
 
 
 def test_diagnose_shows_a_large_picture_reduced_and_gives_it_whole(made: Path, tmp_path: Path) -> None:

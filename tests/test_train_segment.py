@@ -251,8 +251,10 @@ def test_segment_never_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("socket.socket.connect", refuse)
     build_segmenter(TINY)
-    with pytest.raises(TrainingError):
-        build_segmenter(SegmentSettings(encoder="nothing", weights="none"))
+    for encoder in ("nothing", "tu-nothing", "tu-hf_hub:nobody/nothing", "tu-hf-hub:nobody/nothing"):
+        with pytest.raises(TrainingError, match="has no encoder"):
+            build_segmenter(SegmentSettings(encoder=encoder, weights="none"))
+    build_segmenter(replace(TINY, encoder="tu-resnet18"))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.column_names import listed_columns
 from nlp.errors import ContractError, InputError
 from nlp.schema import COVID
 from nlp.write import replacing
@@ -177,7 +178,7 @@ def _finding_keys(path: Path, header: Sequence[str], wanted: Sequence[str] | Non
     keys = tuple(name.removesuffix("_logit") for name in header[7:-1:2]) if wanted is None else tuple(wanted)
     if tuple(header) != (expected := columns(keys)):
         raise ContractError(
-            f"{path} has the columns {', '.join(header) or 'of an empty file'}; predictions of these findings have"
+            f"{path} has the columns {listed_columns(header) or 'of an empty file'}; predictions of these findings have"
             f" {', '.join(expected)}"
         )
     return keys

@@ -46,7 +46,8 @@ def find_lungs_in(segmenter: Path, images: Sequence[Path], out: Path, *, log: Lo
         with replacing([out / f"{stem}.png"]) as [file]:
             Image.fromarray(mask).save(file, "PNG")
         log.live(f"pictures segmented: {number:,} of {len(paths):,}")
-    write_boxes(out / BOXES, list(found), list(found.values()))
+    if found:  # else an older table stays
+        write_boxes(out / BOXES, list(found), list(found.values()))
     if problems:
         raise unreadable(problems, len(chosen))
     return sum(each.used for each in found.values())

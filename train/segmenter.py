@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from PIL import Image
 from safetensors import SafetensorError
@@ -32,6 +33,7 @@ SCALE = "percentile"
 """Grey levels of every picture before it is segmented, see ``train.intensity``."""
 FORMAT = "1"
 _STAGES, _LEAST_WIDTH = 5, 16
+_OF_TIMM = "tu-"
 
 
 class Segmenter(nn.Module):
@@ -130,6 +132,8 @@ def load_segmenter(path: Path) -> Segmenter:
 
 def _new(encoder: str, *, width: int, size: int) -> Segmenter:
     try:
+        if encoder.startswith(_OF_TIMM) and not timm.is_model(encoder.removeprefix(_OF_TIMM)):
+            raise KeyError(encoder)  # timm would ask the network for what is called hf_hub:…
         return Segmenter(encoder, width=width, size=size)
     except (KeyError, ValueError) as error:
         known = "resnet18, resnet34, resnet50, densenet121, tu-<name of timm>"

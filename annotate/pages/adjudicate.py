@@ -28,6 +28,7 @@ from annotate.pages.adjudicate_steps import (
 from annotate.pages.common import base_path, get_store, page_link_to_record, require
 from annotate.store import Store
 from nlp.errors import StoreError
+from nlp.markdown import literal
 from nlp.schema import COVID
 
 _ROOM = """<style>
@@ -62,7 +63,7 @@ def _draw(store: Store, name: str) -> None:
             lexicon = active_lexicon(connection, store.findings)
             caption = caption_html(connection, case, lexicon)
     except StoreError as error:
-        st.error(str(error))
+        st.error(literal(str(error)))
         st.button("To the queue", on_click=later)
         return
     picture, words = st.columns(2, gap="large")

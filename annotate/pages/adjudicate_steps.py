@@ -14,6 +14,7 @@ from annotate.decisions import Ack
 from annotate.pages.common import record_number
 from annotate.store import Store
 from nlp.errors import StoreError
+from nlp.markdown import literal
 from nlp.schema import COVID
 
 _WAITING, _ASKED, _SAID, _PRESSED, _DRAWN = (
@@ -148,7 +149,7 @@ def tell() -> None:
     kind, said = st.session_state.get(_SAID, ("", ""))
     show = {"saved": st.success, "warning": st.warning, "error": st.error}.get(kind)
     if show:
-        show(said)
+        show(literal(said))
 
 
 def _say(kind: str, said: str) -> None:

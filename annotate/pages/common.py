@@ -13,6 +13,7 @@ from annotate.people import add_user, name_of_claims, role_of
 from annotate.store import Store
 from annotate.store_tables import ROLES
 from nlp.errors import StoreError
+from nlp.markdown import literal
 
 _USER = "lesion_labels_user"
 
@@ -22,7 +23,7 @@ def get_store() -> Store:
     try:
         return app_store()
     except StoreError as error:
-        st.error(f"The database cannot be opened. {error}", icon=":material/database_off:")
+        st.error(f"The database cannot be opened. {literal(str(error))}", icon=":material/database_off:")
         st.stop()
 
 
@@ -79,7 +80,7 @@ def sign_in() -> str:
                 add_user(connection, name)
     except StoreError as error:
         _forget()
-        st.error(str(error))
+        st.error(literal(str(error)))
         _entrance()
         st.stop()
     return name
@@ -137,7 +138,7 @@ def _entrance() -> None:
         st.write("Chest CT captions become labels; people confirm them.")
         header = settings().user_header
         if header is not None:
-            st.error(f"The proxy names nobody in {header}: sign in there, then reload this page.")
+            st.error(f"The proxy names nobody in {literal(header)}: sign in there, then reload this page.")
         elif uses_oidc():
             keep_asked_page()
             st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)

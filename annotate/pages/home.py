@@ -8,6 +8,7 @@ from annotate.app_settings import settings
 from annotate.example import has_example, load_example
 from annotate.pages.common import get_store, require
 from nlp.errors import ToolkitError
+from nlp.markdown import literal
 
 
 def page() -> None:
@@ -31,7 +32,7 @@ def _example() -> None:
             with st.spinner("Reading the captions and loading the images"):
                 load_example(get_store())
         except ToolkitError as error:
-            st.error(str(error))
+            st.error(literal(str(error)))
         else:
             st.rerun()
 

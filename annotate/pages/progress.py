@@ -18,6 +18,7 @@ from annotate.store_tables import ROLES
 from annotate.team import change_overlap, overlap_of
 from nlp.errors import StoreError
 from nlp.lexicon import load_lexicon
+from nlp.markdown import literal
 
 _FRESH_SECONDS = 20
 _MOST_OVERLAP = 20
@@ -163,7 +164,7 @@ def _role_form(store: Store, name: str, people: Sequence[User]) -> None:
             with store.write() as connection:
                 set_role(connection, actor=name, name=who, role=role, now=time.time())
         except StoreError as error:
-            st.error(str(error))
+            st.error(literal(str(error)))
         else:
             st.toast("The role was changed.")
             st.rerun()
@@ -174,7 +175,7 @@ def _change_overlap(store: Store, name: str, overlap: int) -> None:
         with store.write() as connection:
             change_overlap(connection, name, overlap, now=time.time())
     except StoreError as error:
-        st.error(str(error))
+        st.error(literal(str(error)))
         return
     _report.clear()
     st.rerun()

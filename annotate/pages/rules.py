@@ -13,6 +13,7 @@ from annotate.people import role_of
 from annotate.rule_preview import Previewer, other_versions
 from annotate.store import Store
 from nlp.errors import LexiconError, StoreError
+from nlp.markdown import literal
 
 
 def page() -> None:
@@ -49,7 +50,7 @@ def _head(store: Store, active: Version, draft: Draft) -> None:
     """Which version is active, the files, and earlier versions."""
     words, files, earlier = st.columns([3, 1, 1], vertical_alignment="center")
     with words:
-        st.markdown(f"Active: lexicon **{active.version}** by {rules_edit.escaped(active.author)}")
+        st.markdown(f"Active: lexicon **{active.version}** by {literal(active.author)}")
         with store.read() as connection:
             others = len(other_versions(connection, active.version))
         if others:

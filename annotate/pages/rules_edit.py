@@ -28,6 +28,7 @@ from annotate.pages.rules_state import Draft
 from annotate.store import Store
 from nlp.errors import StoreError
 from nlp.lexicon import FILES, load_lexicon
+from nlp.markdown import literal
 
 _CHOICES = ("finding", "kind", "fuzzy", "assertion", "chest", "direction", "before", "reports")
 """Columns in which a row takes one of a few values, those that stand in the file."""
@@ -99,7 +100,7 @@ def versions(store: Store, active: Version, draft: Draft) -> None:
         when = "" if each.created is None else f", {datetime.fromtimestamp(each.created):%Y-%m-%d %H:%M}"
         label, button = st.columns([3, 1], vertical_alignment="center")
         mark = " · **active**" if each.version == active.version else ""
-        label.markdown(f"{each.version} by {escaped(each.author)}{when}{mark}")
+        label.markdown(f"{each.version} by {literal(each.author)}{when}{mark}")
         if button.button(
             "Take", key=f"rules_take_{each.version}", help="into the tables, to look at and to save"
         ):
@@ -114,11 +115,6 @@ def versions(store: Store, active: Version, draft: Draft) -> None:
     )
     if sent and st.button("Take these files"):
         _take_files(draft, sent)
-
-
-def escaped(text: str) -> str:
-    """A name as Markdown shows it, whatever stands in it."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|:$~" else letter for letter in text)
 
 
 def _title(name: str) -> str:
@@ -169,7 +165,7 @@ def _proposal(store: Store, name: str, draft: Draft, each: Proposal, *, adjudica
     words, add, drop = st.columns([3, 1, 1], vertical_alignment="center")
     names = {finding.key: finding.name for finding in load_lexicon().findings}
     shown = (
-        f"“{escaped(each.phrase)}” for {names.get(each.finding, each.finding)}, by {escaped(each.annotator)}"
+        f"“{literal(each.phrase)}” for {names.get(each.finding, each.finding)}, by {literal(each.annotator)}"
     )
     words.markdown(f"{shown} · [record {each.record_id}]({record_url(each.record_id)})")
     term = as_term(each.phrase)
@@ -184,7 +180,7 @@ def _proposal(store: Store, name: str, draft: Draft, each: Proposal, *, adjudica
             with store.write() as connection:
                 decide_proposals(connection, name, [each.id], "declined", now=time.time())
         except StoreError as error:
-            st.error(str(error))
+            st.error(literal(str(error)))
             return
         st.rerun()
 
@@ -201,7 +197,7 @@ def _take_files(draft: Draft, sent: list[Any]) -> None:
         if len(data) > _MOST_BYTES:
             problems.append(f"{file.name}: more than {_MOST_BYTES:,} bytes")
     if problems:
-        st.error("\n\n".join(map(escaped, problems)))
+        st.error("\n\n".join(map(literal, problems)))
         return
     draft.put(taken)
     st.rerun()

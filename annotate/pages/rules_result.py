@@ -12,7 +12,6 @@ import streamlit as st
 from annotate.lexicon_edit import decide_proposals
 from annotate.lexicon_versions import active_version, load_files
 from annotate.pages.common import record_url
-from annotate.pages.rules_edit import escaped
 from annotate.pages.rules_state import Draft
 from annotate.relabel import Relabelled, relabel
 from annotate.rule_changes import Change, Preview
@@ -21,6 +20,7 @@ from annotate.rule_preview import Previewer
 from annotate.store import Store
 from nlp.errors import ToolkitError
 from nlp.lexicon import load_lexicon
+from nlp.markdown import literal
 from nlp.schema import COVID
 
 _PER_PAGE = 10
@@ -151,7 +151,7 @@ def _list(
 def _change(change: Change, evidence: str, names: Mapping[str, str]) -> None:
     with st.container(border=True):
         state = " · confirmed: stays" if change.confirmed else ""
-        link = f"[{escaped(change.image)}]({record_url(change.record_id)})"
+        link = f"[{literal(change.image)}]({record_url(change.record_id)})"
         st.markdown(f"{link}{state} · {cells_text(change, names)}")
         st.html(evidence)
 
@@ -189,7 +189,7 @@ def _save(
             decide_proposals(connection, name, sorted(draft.taken), "taken", now=time.time())
     except ToolkitError as error:
         bar.empty()
-        st.error(str(error))
+        st.error(literal(str(error)))
         return
     with store.read() as connection:
         draft.restart(active_version(connection))

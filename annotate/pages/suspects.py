@@ -24,6 +24,7 @@ from annotate.suspect_signals import KINDS
 from annotate.suspects import Ranking, Suspect, apply_suspect_order, rank_suspects
 from annotate.tables import read_table
 from nlp.errors import ToolkitError
+from nlp.markdown import literal
 
 _MOST_SHOWN = 1_000
 _WITH_TABLES = ["csv", "parquet"]
@@ -123,7 +124,7 @@ def _in_this_order(store: Store, name: str, count: int) -> None:
             with store.write() as connection:
                 apply_suspect_order(connection, store.findings, actor=name, now=time.time())
         except ToolkitError as error:
-            st.error(str(error))
+            st.error(literal(str(error)))
             return
         st.success(
             f"{count:,} suspects come first where the order of work is “suspects”.", icon=":material/check:"
@@ -154,7 +155,7 @@ def _files(store: Store, name: str, predicted: int, *, adjudicator: bool) -> lis
     try:
         return _with_file(near, read_pairs) if near else []
     except ToolkitError as error:
-        st.error(str(error))
+        st.error(literal(str(error)))
         return []
 
 
@@ -173,7 +174,7 @@ def _take(store: Store, name: str, sent: Any) -> None:
                 new={"records": count, "run": sent.name},
             )
     except ToolkitError as error:
-        st.error(str(error))
+        st.error(literal(str(error)))
         return
     _ranked.clear()
     st.toast(f"Predictions of {count:,} records were taken.", icon=":material/check:")

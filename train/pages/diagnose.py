@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import streamlit as st
 
 from nlp.errors import ImageError, ToolkitError
+from nlp.markdown import literal
 from train.archives import forget_archives
 from train.dicom_frames import forget_frames
 from train.pages.diagnose_batch import BATCH, batch, shown_name
@@ -42,7 +43,7 @@ def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) ->
         icon=":material/science:",
     )
     if not (found := _runs(runs)):
-        st.info(f"There is no finished run in {runs}; python -m train.run makes one.")
+        st.info(f"There is no finished run in {literal(str(runs))}; python -m train.run makes one.")
         return
     left, right = st.columns([1, 2])
     chosen = left.selectbox("Run", found, format_func=lambda run: _name(run, runs))
@@ -60,7 +61,7 @@ def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) ->
             with _on_disk(files) as folder:
                 _answer(network, folder, (str(chosen), *(file.file_id for file in files)), images, keep)
     except ToolkitError as error:
-        st.error(str(error))
+        st.error(literal(str(error)))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the network")
@@ -120,11 +121,11 @@ def _answer(
     place = 0
     if len(chosen) > 1:
         place = batch(network, chosen, folder, key)
-    st.subheader(shown_name(chosen[place], folder), anchor=False)
+    st.subheader(literal(shown_name(chosen[place], folder)), anchor=False)
     try:
         reading = _reading(network, chosen[place], (*key, str(place)))
     except ImageError as error:
-        st.error(str(error).replace(f"{folder}/", "")[len("00000/") :])
+        st.error(literal(str(error).replace(f"{folder}/", "")[len("00000/") :]))
         return
     picture(reading, images)
     if keep is not None:

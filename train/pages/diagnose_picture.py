@@ -10,6 +10,7 @@ import streamlit as st
 
 from nlp.errors import ImageError
 from nlp.image_names import ImageFolder
+from nlp.markdown import literal
 
 if TYPE_CHECKING:
     from train.diagnosis import Frequency, Output, Reading
@@ -19,7 +20,8 @@ def picture(reading: Reading, images: Path | None) -> None:
     """Draw it; ``images`` is the folder of the training images."""
     if reading.warning:
         st.warning(
-            f"Out of the ordinary: {reading.warning}. Do not believe the numbers.", icon=":material/warning:"
+            f"Out of the ordinary: {literal(reading.warning)}. Do not believe the numbers.",
+            icon=":material/warning:",
         )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -37,7 +39,7 @@ def picture(reading: Reading, images: Path | None) -> None:
             empty = "" if (reading.maps[place] > 0).any() else " (empty map)"
             columns[place % 3].image(
                 reading.overlay(place, opaque),
-                caption=f"{each.name} {each.probability:.2f}{empty}",
+                caption=literal(f"{each.name} {each.probability:.2f}{empty}"),
                 width="stretch",
             )
 
@@ -45,7 +47,7 @@ def picture(reading: Reading, images: Path | None) -> None:
 def _row(output: Output) -> dict[str, str]:
     found = output.frequency
     return {
-        "output": output.name,
+        "output": literal(output.name),
         "probability": f"{output.probability:.2f}",
         "called": "yes" if output.called else "no",
         "from": "the most probable" if output.threshold is None else f"{output.threshold:.2f}",
@@ -67,9 +69,9 @@ def _similar(names: Sequence[str], images: Path | None) -> None:
     files = [_file(name, folder) for name in names]
     for column, name, file in zip(st.columns(len(names)), names, files, strict=True):
         if file is None:
-            column.caption(name)
+            column.caption(literal(name))
         else:
-            column.image(file, caption=name, width="stretch")
+            column.image(file, caption=literal(name), width="stretch")
 
 
 def _file(name: str, images: ImageFolder | None) -> bytes | None:
