@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -33,6 +34,7 @@ _HOPELESS = {"disk": 2, "file": 1}
 """So many of the first sizes let nobody write: a read-only disk, and one without a free page."""
 _UNPREPARED = 77
 """Exit code of a child that did not come to its command."""
+_HELPERS_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def in_child(command: Command, place: Path, limit: int | None) -> tuple[int, str
     if child == 0:
         code = _UNPREPARED
         try:
+            os.setsid()
             sys.stdout = sys.stderr = os.fdopen(write, "w", buffering=1, errors="replace")
             silent = os.open(os.devnull, os.O_WRONLY)
             (
@@ -122,7 +125,23 @@ def in_child(command: Command, place: Path, limit: int | None) -> tuple[int, str
     os.close(write)
     with os.fdopen(read, errors="replace") as pipe:
         said = pipe.read()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _wait_for_helpers(child)
+    return code, said
+
+
+def _wait_for_helpers(session: int) -> None:
+    """Java and its workers end some time after the command, and hold files until then."""
+    until = time.monotonic() + _HELPERS_SECONDS
+    while time.monotonic() < until and session in _sessions():
+        time.sleep(0.05)
+
+
+def _sessions() -> Iterator[int]:
+    """Of all processes; none where the system has no /proc."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            yield os.getsid(int(process.name))
 
 
 def _sizes(place: Path, command: Command, limit: str, most: int) -> Iterator[Tried]:

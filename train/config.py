@@ -59,7 +59,7 @@ class Config:
     mode: str = _setting("ladnn", "the flag with the findings, or the flag alone", ("ladnn", "baseline"))
     loss: str = _setting("joint", "joint BCE over known cells, or the published code's", ("joint", "paper"))
     primary_weight: float = _setting(5.0, "weight of the flag in the joint loss", low=0)
-    lesion_weight: float = _setting(1.0, "weight of the findings' mean in the joint loss", low=0)
+    lesion_weight: float = _setting(5.0, "weight of the findings' mean in the joint loss", low=0)
     positive_weights: bool = _setting(False, "weigh present cells of rare findings up")
     classes: str = _setting(
         "none", "column whose values, two or more, are told apart too", ("none", "diagnosis")
