@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,10 +56,10 @@ def open_page(name: str, user: str = "head", **query: str) -> AppTest:
 
 
 def shown(test: AppTest) -> str:
-    """All words on the page."""
+    """All words on the page, as Markdown shows them."""
     assert not test.exception, test.exception
     kinds = (test.title, test.markdown, test.caption, test.warning, test.info, test.success, test.error)
-    texts = [str(element.value) for kind in kinds for element in kind]
+    texts = [re.sub(r"\\(\W)", r"\1", str(element.value)) for kind in kinds for element in kind]
     return "\n".join(
         [*texts, *(str(each.proto.body) for each in test.html), *(each.label for each in test.button)]
     )

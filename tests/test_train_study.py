@@ -21,6 +21,7 @@ import train.stages
 import train.study
 from nlp.errors import TrainingError, WeightsError
 from tests.train_phantoms import phantom_config, phantom_records, write_phantoms
+from train.config import Config
 from train.config_file import write_config
 from train.loop import fit
 from train.run_folder import METRICS, finished
@@ -277,6 +278,6 @@ def test_study_baseline_takes_the_settings_that_it_uses(tmp_path: Path) -> None:
     part = Part("t", "whole", "", {0: Path("t.csv")}, tmp_path)
     found = list(cells(part, replace(plan, backbones=["vgg16"], seeds=[0])))
     assert [(c.config.mode, c.config.lesion_weight, c.config.seed) for c in found] == [
-        ("baseline", 1.0, 0),
+        ("baseline", Config().lesion_weight, 0),
         ("ladnn", 2.0, 0),
     ]
