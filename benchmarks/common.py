@@ -53,6 +53,15 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
+def run_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with ``--run`` and ``--images``, which every benchmark of a finished run has."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--run", type=Path, required=True, metavar="runs/NAME", help="a finished run")
+    default = ROOT.parent / "shared" / "data" / "covid-ct" / "images"
+    made.add_argument("--images", type=Path, default=default, metavar="DIR", help="folder of images")
+    return made
+
+
 def references(data: Path) -> dict[str, Reference]:
     """The reference tables by name: those of the data folder, then case tables of the tests.
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from benchmarks.common import ROOT, parser, write_result
+from benchmarks.common import run_parser, write_result
 from benchmarks.desk_browser import VIEW, chromium, serving
 from benchmarks.predict import copies, predict_seconds
 from nlp.command import run_command
@@ -159,10 +159,7 @@ def run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m benchmarks.diagnose``."""
-    made = parser("How soon the Diagnose page answers in a real browser, one picture and many.")
-    made.add_argument("--run", type=Path, required=True, metavar="runs/NAME", help="a finished run")
-    default = ROOT.parent / "shared" / "data" / "covid-ct" / "images"
-    made.add_argument("--images", type=Path, default=default, metavar="DIR", help="folder of images")
+    made = run_parser("How soon the Diagnose page answers in a real browser, one picture and many.")
     made.add_argument("--single", type=int, default=11, help="pictures dropped one by one (default: 11)")
     made.add_argument("--count", type=int, default=50, help="pictures dropped at once (default: 50)")
     return run_command(made, run, arguments)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.common import ROOT, cpu_seconds, parser, write_result
+from benchmarks.common import ROOT, cpu_seconds, run_parser, write_result
 from nlp.command import run_command
 from nlp.errors import InputError
 
@@ -122,10 +122,7 @@ def run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m benchmarks.predict``."""
-    made = parser("How much prediction costs beside the network's own forward passes.")
-    made.add_argument("--run", type=Path, required=True, metavar="runs/NAME", help="a finished run")
-    default = ROOT.parent / "shared" / "data" / "covid-ct" / "images"
-    made.add_argument("--images", type=Path, default=default, metavar="DIR", help="folder of images")
+    made = run_parser("How much prediction costs beside the network's own forward passes.")
     made.add_argument("--count", type=int, default=2000, help="images (default: 2000)")
     made.add_argument("--device", default="cpu", help="default: cpu")
     return run_command(made, run, arguments)

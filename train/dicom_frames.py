@@ -60,9 +60,9 @@ def _parsed(path: Path, _changed: int) -> Parsed:
     if not (is_dicom(data) or path.suffix.lower() in DICOM_SUFFIXES):
         raise FileNotFoundError(path)
     file = parsed(data)
-    with suppress(
-        Exception
-    ):  # pydicom reads values when they are asked for, which threads must not do at once
+    # pydicom takes values apart when they are asked for, which threads must not do at once; what is wrong with
+    # one of them is told to whoever needs it
+    with suppress(Exception):
         for _ in file.dataset.iterall():
             pass
     return file
