@@ -205,6 +205,14 @@ def _load_example(url: str, tables: tuple[Path, Path]) -> None:
 # ---- the app and a browser before it
 
 
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Streamlit's ``AppTest`` leaves its page as ``__main__``: worker processes of later tests would run it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 @pytest.fixture(scope="session")
 def server(example_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app with the example and room for many annotators: one for all tests, each with a name of its own."""
