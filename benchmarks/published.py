@@ -143,6 +143,11 @@ def _test_rows(backbone: str, finished: Sequence[Finished], clean: Mapping[str, 
             for name, figures in named
             if figures
         ]
+        if len(outcomes["ladnn"]) > 1:
+            together = compare(truth, [], [_ensemble(outcomes["ladnn"])]).ladnn["auc"]
+            named_so = f"{what}, {backbone}, LA-DNN, ensemble"
+            note = f"mean logit of {len(outcomes['ladnn'])} seeds"
+            rows.append(_figure_row(named_so, len(truth.images), together) | {"note": note})
     return rows
 
 
@@ -210,6 +215,12 @@ def _without_same_slices(records: Records) -> dict[str, bool]:
 
 def _some(outcome: Outcome, kept: Bools) -> Outcome:
     return Outcome(outcome.seed, outcome.ranked[kept], outcome.called[kept])
+
+
+def _ensemble(runs: Sequence[Outcome]) -> Outcome:
+    """The runs' mean logit, called by the majority, as if one run."""
+    called = np.mean([each.called for each in runs], axis=0) > 0.5
+    return Outcome(runs[0].seed, np.mean([each.ranked for each in runs], axis=0), called)
 
 
 def _figure_row(what: str, n: int, figure: Figure) -> dict[str, Any]:
