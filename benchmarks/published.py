@@ -11,46 +11,38 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from annotate.convert import convert
 from annotate.tables import read_labels, write_labels
 from benchmarks.common import FINDINGS, ROOT, write_result
+from benchmarks.published_rows import Row, file_row, finding_rows, output_row, study_rows
 from benchmarks.same_slice import test_pairs, test_records
 from nlp.command import run_command
 from nlp.reference import read_reference
-from nlp.schema import STATE_CELL, label_columns
+from nlp.schema import STATE_CELL
 from nlp.score_report import format_table
 from train.config import Config
-from train.label_rows import read_label_rows
 from train.predictions import read_predictions
 from train.progress import Log
 from train.records import Records, read_records
 from train.run import run
 from train.run_folder import METRICS, OUT_OF_FOLD
 from train.saved_thresholds import read_thresholds
-from train.scores import score
-from train.sources import source_folds
 from train.study import study
-from train.study_plan import FEWEST_RECORDS, Plan, plain_name, write_table
-from train.study_results import Finished, read_outcome, read_truth
-from train.study_scores import Figure, Outcome, Truth, compare
+from train.study_plan import BASELINE, FEWEST_RECORDS, LADNN, Plan
+from train.study_results import Finished
 
 SHARED = ROOT.parent / "shared"
 WEIGHTS = {"resnet18": "resnet18_pqf_in1k.safetensors", "resnet50": "resnet50_pqf_in1k.safetensors"}
 CHANGES: Mapping[str, Mapping[str, Any]] = {"resnet50": {"learning_rate": 1e-3}}
 """Beside the default recipe, chosen on val: at the default rate the loss of a ResNet-50 still falls at the end."""
-MODES = ("ladnn", "baseline")
+MODES = (LADNN, BASELINE)
 FOLDS = 5
-
-Rows = list[dict[str, Any]]
-Bools = NDArray[np.bool_]
+SEEDS_OF_SOURCES = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ def measure(
     *,
     folds: bool = True,
     sources: bool = True,
-) -> Rows:
+) -> list[Row]:
     """All rows, in the order of the page.
 
     Args:
@@ -91,20 +83,27 @@ def measure(
     place.runs.mkdir(parents=True, exist_ok=True)
     labels = place.runs / "labels.csv"
     convert("la-dnn", place.data, labels)
-    records = read_records(labels, place.images)
-    clean = _without_same_slices(records)
+    clean = _without_same_slices(read_records(labels, place.images))
     rows = []
     for backbone, of_mode in seeds.items():
-        finished = [
-            each for mode in MODES for each in _study(place, labels, backbone, mode, of_mode[mode], log)
-        ]
-        rows += _test_rows(backbone, finished, clean) if finished else []
+        found = [_study(place, labels, backbone, mode, of_mode[mode], log) for mode in MODES]
+        if finished := [each for runs in found for each in runs]:
+            rows += study_rows(f"published test, {backbone}", finished)
+            rows += study_rows(f"published test, no same slice elsewhere, {backbone}", finished, clean)
+            rows.append(file_row(f"published test, {backbone}", finished[0]))
     rows += _source_rows(place, labels, log) if sources else []
     return [*rows, *(_fold_rows(place, labels, log) if folds else [])]
 
 
 def _study(
-    place: Place, labels: Path, backbone: str, mode: str, seeds: Sequence[int], log: Log
+    place: Place,
+    labels: Path,
+    backbone: str,
+    mode: str,
+    seeds: Sequence[int],
+    log: Log,
+    *,
+    fewest: int | None = None,
 ) -> Sequence[Finished]:
     if not seeds:
         return []
@@ -115,131 +114,54 @@ def _study(
         modes=(mode,),
         seeds=seeds,
         weights={},
+        fewest=fewest,
     )
     return study(plan, place.images, place.runs / backbone, cache=place.runs / ".cache", log=log).finished
 
 
-def _test_rows(backbone: str, finished: Sequence[Finished], clean: Mapping[str, bool]) -> Rows:
-    """Every test record, then those whose slice is in no other set."""
-    rows: Rows = []
-    for what, keep_all in (("published test", True), ("published test, no same slice elsewhere", False)):
-        truth: Truth | None = None
-        outcomes: dict[str, list[Outcome]] = {mode: [] for mode in MODES}
-        for each in finished:
-            whole = read_truth(each.cell.part)
-            kept = np.array([keep_all or clean[image] for image in whole.images])
-            outcomes[each.cell.config.mode].append(_some(read_outcome(each, whole), kept))
-            patients = np.array(whole.patient_ids)[kept]
-            truth = Truth(tuple(np.array(whole.images)[kept]), whole.positive[kept], tuple(patients))
-        assert truth is not None
-        found = compare(truth, outcomes["baseline"], outcomes["ladnn"])
-        named = (
-            ("LA-DNN", found.ladnn),
-            ("baseline", found.baseline),
-            ("LA-DNN − baseline", found.difference),
-        )
-        rows += [
-            _figure_row(f"{what}, {backbone}, {name}", len(truth.images), figures["auc"])
-            for name, figures in named
-            if figures
-        ]
-        if len(outcomes["ladnn"]) > 1:
-            together = compare(truth, [], [_ensemble(outcomes["ladnn"])]).ladnn["auc"]
-            named_so = f"{what}, {backbone}, LA-DNN, ensemble"
-            note = f"mean logit of {len(outcomes['ladnn'])} seeds"
-            rows.append(_figure_row(named_so, len(truth.images), together) | {"note": note})
-    return rows
+def _source_rows(place: Place, labels: Path, log: Log) -> Iterator[Row]:
+    """Each large source kept out of train and val, and measured beside cases of other articles."""
+    seeds = range(SEEDS_OF_SOURCES)
+    runs = _study(place, labels, "resnet18", LADNN, seeds, log, fewest=FEWEST_RECORDS)
+    kept_out: dict[str, list[Finished]] = {}
+    for each in runs:
+        if each.cell.part.kind == "source":
+            kept_out.setdefault(each.cell.part.title, []).append(each)
+    for title, finished in kept_out.items():
+        yield from study_rows(f"{title}, resnet18", finished)
+        yield file_row(f"{title}, resnet18", finished[0])
 
 
-def _fold_rows(place: Place, labels: Path, log: Log) -> Rows:
+def _fold_rows(place: Place, labels: Path, log: Log) -> list[Row]:
     folder = place.runs / f"folds-{FOLDS}"
     config = place.config("resnet18", folds=FOLDS)
     run(
         labels, place.images, config, out=folder, resume=folder.exists(), cache=place.runs / ".cache", log=log
     )
     flag = json.loads((folder / METRICS).read_text())["out_of_fold"]["covid19"]
+    what = f"{FOLDS}-fold by patient, all records, resnet18, LA-DNN"
+    records = read_records(_read_again(place, labels), place.images)
+    predicted = read_predictions(folder / OUT_OF_FOLD, records.finding_keys)
     return [
-        _row(
-            f"{FOLDS}-fold by patient, all records, resnet18, LA-DNN",
-            flag,
-            f"sensitivity {flag['sensitivity']:.3f}",
-        ),
-        *_finding_rows(place, labels, folder),
+        output_row(what, flag, f"sensitivity {flag['sensitivity']:.3f}"),
+        *finding_rows(records, predicted, read_thresholds(folder / METRICS)),
     ]
 
 
-def _source_rows(place: Place, labels: Path, log: Log) -> Rows:
-    """Each large source kept out of train and val, and measured beside cases of other patients."""
-    table = read_label_rows(labels, label_columns(list(FINDINGS)))
-    rows: Rows = []
-    for fold in source_folds(table, fewest=FEWEST_RECORDS):
-        own = place.runs / "sources" / plain_name(fold.source)
-        kept_out = write_table(own / "labelled.csv", fold.rows)
-        found = run(
-            kept_out,
-            place.images,
-            place.config("resnet18"),
-            out=own / "run",
-            resume=(own / "run").exists(),
-            cache=place.runs / ".cache",
-            log=log,
-        )
-        what = f"source {fold.source} kept out, resnet18, LA-DNN"
-        rows.append(_row(what, found.metrics["test"]["covid19"], fold.note))
-    return rows
-
-
-def _finding_rows(place: Place, labels: Path, folder: Path) -> Rows:
-    """Within captioned positives, out of fold, against the captions read again."""
+def _read_again(place: Place, labels: Path) -> Path:
+    """The labels with the cells of captions that were read again."""
     table = read_labels(labels, list(FINDINGS))
     for row in read_reference(place.reread, FINDINGS).rows:
         for key, state in zip(FINDINGS, row.states, strict=True):
             table.loc[table["caption"] == row.text, key] = STATE_CELL[state]
     again = place.runs / "labels-read-again.csv"
     write_labels(table, again, list(FINDINGS))
-    records = read_records(again, place.images)
-    predicted = read_predictions(folder / OUT_OF_FOLD, records.finding_keys)
-    order = {image: number for number, image in enumerate(predicted.images)}
-    logits = predicted.logits[[order[image] for image in records.images]]
-    found = score(records, logits, threshold=read_thresholds(folder / METRICS), seed=0).as_json()["findings"]
-    return [
-        _row(f"{key} within captioned positives, out of fold, read again", each, "")
-        for key, each in found.items()
-    ]
+    return again
 
 
 def _without_same_slices(records: Records) -> dict[str, bool]:
     same = {row for pair in test_pairs(records) for row in test_records(records, pair)}
     return {image: number not in same for number, image in enumerate(records.images)}
-
-
-def _some(outcome: Outcome, kept: Bools) -> Outcome:
-    return Outcome(outcome.seed, outcome.ranked[kept], outcome.called[kept])
-
-
-def _ensemble(runs: Sequence[Outcome]) -> Outcome:
-    """The runs' mean logit, called by the majority, as if one run."""
-    called = np.mean([each.called for each in runs], axis=0) > 0.5
-    return Outcome(runs[0].seed, np.mean([each.ranked for each in runs], axis=0), called)
-
-
-def _figure_row(what: str, n: int, figure: Figure) -> dict[str, Any]:
-    seeds = f"{figure.runs} seed" if figure.runs == 1 else f"{figure.runs} seeds"
-    note = seeds if figure.sd is None else f"{seeds}, sd {figure.sd:.3f}"
-    return {"what": what, "n": n, "auc": figure.mean, "low": figure.low, "high": figure.high, "note": note}
-
-
-def _row(what: str, found: Mapping[str, Any], note: str) -> dict[str, Any]:
-    positive, negative = found["n_positive"], found["n_negative"]
-    counts = f"{positive} present, {negative} absent"
-    return {
-        "what": what,
-        "n": positive + negative,
-        "auc": found["auc"],
-        "low": found["auc_low"],
-        "high": found["auc_high"],
-        "note": "; ".join(filter(None, [counts, note])),
-    }
 
 
 def _run(options: Namespace) -> None:
@@ -259,7 +181,17 @@ def _run(options: Namespace) -> None:
         for row in rows
     ]
     print(format_table([header, *shown]))
-    write_result("published", {"rows": rows})
+    write_result("published", {"settings": _settings(place, seeds), "rows": rows})
+
+
+def _settings(place: Place, backbones: Iterable[str]) -> dict[str, Any]:
+    """What the runs had beside the defaults, and the defaults that matter most."""
+    names = ("weights", "learning_rate", "lesion_weight", "epochs", "image_size")
+    settings = {name: asdict(place.config(name)) for name in backbones}
+    return {
+        backbone: {name: config[name] for name in names} | {"weights": Path(config["weights"]).name}
+        for backbone, config in settings.items()
+    }
 
 
 def _number(value: float | None) -> str:

@@ -151,7 +151,7 @@ def attention_table(root: Path) -> str:
         parts.append(table(header, rows))
     if speed := found.get("speed"):
         rows = [(name, *_speeds(each)) for name, each in speed.items()]
-        header = ("six maps of an image", "CPU-seconds", "pytorch-grad-cam", "times faster")
+        header = ("six Grad-CAM++ maps of an image", "CPU-seconds", "pytorch-grad-cam", "times faster")
         parts.append(table(header, rows))
     return _with_versions("\n\n".join(parts), found)
 
