@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nlp.errors import TrainingError
 from train.config import Config
-from train.config_file import read_config, write_config
+from train.config_check import without_unused
+from train.config_file import read_run_config, write_config
 
 CONFIG, METRICS, PREDICTIONS, HISTORY = "config.toml", "metrics.json", "predictions.csv", "history.csv"
 OUT_OF_FOLD = "out_of_fold.csv"
@@ -38,12 +39,15 @@ def refuse_loss(out: Path, *, resume: bool, force: bool) -> None:
 
 
 def differing_settings(folder: Path, config: Config) -> Iterator[str]:
-    """Lines that name the settings, with both values, in which the run of a folder was another; none where all agree."""
+    """Lines that name the settings, with both values, in which the run of a folder was another; none where all agree.
+
+    Settings without effect are not compared.
+    """
     if not (folder / CONFIG).exists():
         return
-    before = read_config(folder / CONFIG, {})
+    before, after = read_run_config(folder / CONFIG), without_unused(config)
     names = [each.name for each in fields(Config) if each.name not in _NO_MATTER]
-    pairs = [(name, getattr(before, name), getattr(config, name)) for name in names]
+    pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
     if differing := [f"  {name}: {there!r} there, {now!r} now" for name, there, now in pairs if there != now]:
         yield f"{folder} holds a run of other settings:"
         yield from differing
