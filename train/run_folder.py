@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -16,10 +17,13 @@ OUT_OF_FOLD = "out_of_fold.csv"
 CLASSES, CLASSES_OUT_OF_FOLD = "diagnosis.csv", "out_of_fold.diagnosis.csv"
 LUNGS = "lungs.csv"
 REPORT = "report.html"
+MODEL_FILE = "model.safetensors"
 CHECKPOINT = "checkpoint"
 
 _NO_MATTER = ("device",)
 """Settings that a run may change when it goes on."""
+_MANY = 1_000
+"""Files in one folder that is no place for runs."""
 
 
 def refuse_loss(out: Path, *, resume: bool, force: bool) -> None:
@@ -65,6 +69,23 @@ def claim(out: Path, config: Config, *, force: bool) -> None:
 def finished(out: Path) -> bool:
     """Whether all files of a run are there; its states are deleted last."""
     return (out / METRICS).exists() and not _begun(out)
+
+
+def finished_runs(folder: Path) -> list[Path]:
+    """Folders of runs with a network, at any depth or the folder itself, the newest first.
+
+    Nothing is looked for in hidden folders (caches), below folders of very many files (images), and twice where links
+    lead in a circle.
+    """
+    found, seen = [], set[Path]()
+    for place, below, files in os.walk(folder, followlinks=True):
+        if METRICS in files and MODEL_FILE in files:
+            found.append(Path(place))
+        real = Path(place).resolve()
+        further = len(files) <= _MANY and real not in seen
+        below[:] = [name for name in below if further and not name.startswith(".")]
+        seen.add(real)
+    return sorted(found, key=lambda run: (run / METRICS).stat().st_mtime, reverse=True)
 
 
 def forget_states(out: Path) -> None:
