@@ -167,6 +167,15 @@ def test_run_goes_on_after_a_default_that_it_makes_no_use_of_changed(
     assert command("--resume", "--lesion-weight", "3") == 1
     assert "no use of lesion_weight = 3.0" in capsys.readouterr().err
     assert command("--resume") == 0
+    assert "this run learnt the flag alone" in capsys.readouterr().out
+    test = json.loads((run / "metrics.json").read_text())["test"]
+    for name in (
+        "findings",
+        "findings_all_labelled",
+        "flag_by_finding",
+    ):  # untrained: chance is no measurement
+        assert test[name] == dict.fromkeys(KEYS), name
+    assert test["findings_mean"] == {"auc": None, "n_findings": 0} and 0 <= test["covid19"]["auc"] <= 1
     assert command("--resume") == 0 and "finished already" in capsys.readouterr().err
     assert command("--resume", "--mode", "ladnn") == 1
     assert "mode: 'baseline' there, 'ladnn' now" in capsys.readouterr().err
