@@ -50,11 +50,12 @@ def add_neighbours(
     from train.devices import choose_device
     from train.distributed import Ranks
     from train.model import load_model
+    from train.prepare import SEGMENTED
     from train.stages import read_data
 
     model = load_model(run).to(choose_device(device))
     config = read_run_config(run / CONFIG)
-    if config.segmenter:  # the run has its own copy; the folder it came from may be gone
+    if config.crop == SEGMENTED:  # the run has its own copy; the folder it came from may be gone
         config = replace(config, segmenter=str(run))
     records, loaded = read_data(table, images, config, cache, log, Ranks())
     _check_split(run, records)
