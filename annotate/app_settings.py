@@ -1,7 +1,8 @@
 """Where the app finds its database and images: the words after ``--``, else the environment, else defaults.
 
 ``streamlit run app_streamlit.py -- --db URL --images DIR [--runs DIR] [--user-header NAME]``. Under another server (and in
-tests) the environment speaks: ``LESION_LABELS_DB``, ``LESION_LABELS_IMAGES``, ``LESION_LABELS_USER_HEADER``.
+tests) the environment speaks: ``LESION_LABELS_DB``, ``LESION_LABELS_IMAGES``, ``LESION_LABELS_RUNS``,
+``LESION_LABELS_USER_HEADER``.
 """
 
 from __future__ import annotations

@@ -52,10 +52,6 @@ class Suspect:
         """All reasons in words."""
         return "; ".join(signal.words for signal in self.signals)
 
-    def concerns(self, *, kind: str | None = None, key: str | None = None) -> bool:
-        """Whether one of its reasons is of a kind and about a finding; None: any."""
-        return any(kind in (None, each.kind) and key in (None, each.key) for each in self.signals)
-
 
 @dataclass(frozen=True, eq=False)
 class Ranking:

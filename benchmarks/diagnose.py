@@ -138,7 +138,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print and write."""
-    from train.config_file import read_config
+    from train.config_file import read_run_config
     from train.run_folder import CONFIG
 
     with tempfile.TemporaryDirectory() as place:
@@ -148,7 +148,7 @@ def run(options: argparse.Namespace) -> None:
         found = measured(options.run, options.images, files, options.single, Path(place))
         alone, _ = predict_seconds(options.run, folder, Path(place) / "predictions.csv", "cpu")
     found |= {
-        "backbone": read_config(options.run / CONFIG, {}).backbone,
+        "backbone": read_run_config(options.run / CONFIG).backbone,
         "rate": options.count / found["batch"]["seconds"],
         "predict_rate": options.count / alone,
     }

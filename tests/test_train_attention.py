@@ -78,7 +78,7 @@ def test_attention_offers_what_the_command_names() -> None:
 @pytest.mark.parametrize("backbone", ["resnet18", "densenet121"])
 def test_attention_equals_differentiating_the_whole_network(backbone: str, levels: int) -> None:
     model, batch = build(backbone, levels=levels), images()
-    found = attend(model, batch)
+    found = attend(model, batch, method="gradcam++")
     features = model.forward_features(batch)
     features.retain_grad()
     logits = model.forward_head(features)
@@ -89,7 +89,7 @@ def test_attention_equals_differentiating_the_whole_network(backbone: str, level
         torch.testing.assert_close(found.maps[:, column], plain)
     torch.testing.assert_close(found.logits, logits.detach())
     assert found.maps.dtype == torch.float32 and (found.maps >= 0).all()
-    frozen = attend(model.requires_grad_(False), batch, outputs=[2])
+    frozen = attend(model.requires_grad_(False), batch, outputs=[2], method="gradcam++")
     torch.testing.assert_close(frozen.maps[:, 0], found.maps[:, 2])
 
 

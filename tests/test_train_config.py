@@ -14,8 +14,9 @@ from nlp.errors import TrainingError
 from train.augment import Augmentation
 from train.config import Config, flag, recipe
 from train.config_check import check
-from train.config_file import add_flags, given_flags, read_config, write_config
+from train.config_file import add_flags, given_flags, read_config, read_run_config, write_config
 from train.recipes import RECIPES
+from train.run_folder import differing_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -105,6 +106,33 @@ def test_config_says_all_problems_at_once(tmp_path: Path) -> None:
 def test_config_contradictions_are_refused(given_settings: dict[str, object], named: str) -> None:
     with pytest.raises(TrainingError, match=named):
         check(Config(**given_settings))
+
+
+@pytest.mark.parametrize(
+    "made_with",
+    [
+        Config(mode="baseline"),
+        recipe("paper"),
+        recipe("deep-covid"),
+        replace(recipe("cxr-ai"), segmenter="runs/lungs"),
+    ],
+    ids=lambda config: config.recipe,
+)
+def test_config_of_a_run_outlives_a_default_that_it_made_no_use_of(made_with: Config, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    write_config(replace(made_with, lesion_weight=1.0), path)
+    with pytest.raises(TrainingError, match=r"no use of lesion_weight = 1\.0"):
+        read_config(path, {})
+    assert read_run_config(path) == made_with
+    assert not list(differing_settings(tmp_path, made_with))
+    differing = list(differing_settings(tmp_path, replace(made_with, seed=1)))
+    assert differing[1:] == ["  seed: 0 there, 1 now"]
+
+
+def test_config_of_a_run_is_still_checked(tmp_path: Path) -> None:
+    path = write(tmp_path / "config.toml", 'mode = "baseline"\nepochs = 0\nlesions = 1\n')
+    with pytest.raises(TrainingError, match=r"(?s)'lesions'.*epochs must be from 1"):
+        read_run_config(path)
 
 
 def test_config_unreadable_files_are_named(tmp_path: Path) -> None:

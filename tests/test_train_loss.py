@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ def tensor(*rows: object) -> Tensor:
 LOGITS = tensor([0.0, LOG3, 0.0], [LOG3, -LOG3, LOG3], [-LOG3, 0.0, LOG3])
 FLAGS = tensor(1.0, 1.0, 0.0)
 FINDINGS = tensor([1.0, 0.0], [0.0, NAN], [NAN, NAN])
+even_loss = partial(joint_loss, primary_weight=1.0, lesion_weight=1.0)
 PRIMARY = (LN2 + LN4_3 + LN4_3) / 3
 LESIONS = (LN4_3 + LN2 + LN4_3) / 3  # three known cells: 1 at ln 3, 0 at 0, 0 at -ln 3
 
@@ -42,20 +44,20 @@ def test_loss_joint_is_the_weighted_mean_of_two_means_over_known_cells() -> None
 
 
 def test_loss_joint_weighs_present_cells_of_rare_findings() -> None:
-    found = joint_loss(LOGITS, FLAGS, FINDINGS, positive_weight=tensor(4.0, 9.0))
+    found = even_loss(LOGITS, FLAGS, FINDINGS, positive_weight=tensor(4.0, 9.0))
     # of the known cells one is present: the first finding of the first image
     assert found.item() == pytest.approx((PRIMARY + (4 * LN4_3 + LN2 + LN4_3) / 3) / 2, rel=1e-12)
 
 
 def test_loss_joint_smooths_both_targets() -> None:
-    found = joint_loss(tensor([LOG3, LOG3]), tensor(1.0), tensor([0.0]), label_smoothing=0.2)
+    found = even_loss(tensor([LOG3, LOG3]), tensor(1.0), tensor([0.0]), label_smoothing=0.2)
     # targets .9 and .1 at probability 3/4
     flag, lesion = 0.9 * LN4_3 + 0.1 * LN4, 0.1 * LN4_3 + 0.9 * LN4
     assert found.item() == pytest.approx((flag + lesion) / 2, rel=1e-12)
 
 
 def test_loss_joint_leaves_out_a_masked_flag_but_not_the_lesions_of_its_image() -> None:
-    found = joint_loss(LOGITS, tensor(NAN, 1.0, NAN), FINDINGS)
+    found = even_loss(LOGITS, tensor(NAN, 1.0, NAN), FINDINGS)
     assert found.item() == pytest.approx((LN4_3 + LESIONS) / 2, rel=1e-12)
 
 
@@ -63,7 +65,9 @@ def test_loss_without_lesion_weight_is_the_baseline() -> None:
     baseline = baseline_loss(LOGITS, FLAGS)
     assert baseline.item() == pytest.approx(PRIMARY, rel=1e-12)
     assert torch.equal(baseline, joint_loss(LOGITS, FLAGS, FINDINGS, primary_weight=7.0, lesion_weight=0.0))
-    assert torch.equal(baseline, joint_loss(LOGITS, FLAGS, FINDINGS * NAN, lesion_weight=0.0))
+    assert torch.equal(
+        baseline, joint_loss(LOGITS, FLAGS, FINDINGS * NAN, primary_weight=1.0, lesion_weight=0.0)
+    )
 
 
 def test_loss_of_the_paper_by_hand() -> None:
@@ -104,13 +108,14 @@ def test_loss_of_the_paper_keeps_its_gradient_where_the_published_code_loses_it(
 
 
 LOSSES: tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...] = (
-    joint_loss,
+    even_loss,
     lambda logits, *targets: joint_loss(
         logits,
         *targets,
         positive_weight=tensor(3.0, 5.0).to(logits.device),
         label_smoothing=0.1,
         primary_weight=2.0,
+        lesion_weight=1.0,
     ),
     lambda logits, covid19, _: baseline_loss(logits, covid19),
     paper_loss,

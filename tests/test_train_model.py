@@ -20,7 +20,6 @@ import nlp.write
 from nlp.errors import CheckpointError, OutputError
 from nlp.lexicon import load_lexicon
 from train.model import (
-    MODEL_FILE,
     ImageSettings,
     LesionAttentionNetwork,
     build_model,
@@ -28,6 +27,7 @@ from train.model import (
     parameter_groups,
     save_model,
 )
+from train.run_folder import MODEL_FILE
 from train.sealed import read_sealed, seal_of, write_sealed
 
 KEYS = load_lexicon().finding_keys

@@ -180,6 +180,11 @@ def test_report_of_a_baseline_shows_no_untrained_findings(tmp_path: Path, record
         records, np.where(np.arange(6) == 0, random_logits(records), np.nan), Thresholds()
     )
     write_predictions(folder / "predictions.csv", blank)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for split in ("val", "test"):
+        for name in ("findings", "flag_by_finding"):
+            metrics[split][name] = dict.fromkeys(records.finding_keys)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     assert len(read_run(folder, records).sets["test"].records) == len(records.rows("test"))
     write_report(folder, records)
     assert not {"findings", "pairs"} & {path.stem for path in (folder / "figures").iterdir()}

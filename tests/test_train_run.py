@@ -15,11 +15,17 @@ from sklearn.metrics import roc_auc_score
 import train.report
 import train.run
 import train.stages
+import train.training
 from nlp.errors import TrainingError
+from nlp.schema import COVID
 from tests.train_phantoms import KEYS, phantom_config, phantom_records, write_phantoms
 from train.config_file import read_config, write_config
+from train.explain_settings import Settings
+from train.explainer import Explainer
 from train.loop import fit
 from train.model import load_model
+from train.predict import predict
+from train.signals import Stopped
 
 RECORDS = phantom_records(48)
 
@@ -139,6 +145,43 @@ def test_run_a_finished_run_is_not_lost(
     assert "epochs: 1 there, 2 now" in capsys.readouterr().err
     assert command("--epochs", "1", "--seed", "1", "--force") == 0
     assert read_config(tmp_path / "run" / "config.toml", {}).seed == 1
+
+
+@pytest.mark.usefixtures("no_report")
+def test_run_goes_on_after_a_default_that_it_makes_no_use_of_changed(
+    command: Callable[..., int],
+    phantoms: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    with monkeypatch.context() as before:  # when lesion_weight was 1 by default
+        before.setattr(train.stages, "fit", stopping_fit(3, "main"))
+        before.setattr(train.run, "check", lambda config: None)
+        before.setattr(train.training, "unused", lambda config: {})
+        config = phantom_config(mode="baseline", lesion_weight=1.0)
+        with pytest.raises(Stopped):
+            train.run.run(phantoms, phantoms.parent / "images", config, out=run)
+    assert "lesion_weight = 1.0" in (run / "config.toml").read_text()
+    assert command("--resume", "--lesion-weight", "3") == 1
+    assert "no use of lesion_weight = 3.0" in capsys.readouterr().err
+    assert command("--resume") == 0
+    assert "this run learnt the flag alone" in capsys.readouterr().out
+    test = json.loads((run / "metrics.json").read_text())["test"]
+    for name in (
+        "findings",
+        "findings_all_labelled",
+        "flag_by_finding",
+    ):  # untrained: chance is no measurement
+        assert test[name] == dict.fromkeys(KEYS), name
+    assert test["findings_mean"] == {"auc": None, "n_findings": 0} and 0 <= test["covid19"]["auc"] <= 1
+    assert command("--resume") == 0 and "finished already" in capsys.readouterr().err
+    assert command("--resume", "--mode", "ladnn") == 1
+    assert "mode: 'baseline' there, 'ladnn' now" in capsys.readouterr().err
+    assert "lesion_weight = 1.0" in (run / "config.toml").read_text()
+    found = predict(run, [phantoms.parent / "images"], tmp_path / "predictions.csv")
+    assert found.images == len(RECORDS) and Explainer(run, Settings()).outputs == (COVID,)
 
 
 def test_run_refuses_a_file_as_its_folder_and_wrong_weights_before_images(

@@ -40,6 +40,12 @@ def test_summary_shows_every_figure_with_its_interval_and_n(tmp_path: Path) -> N
     assert lines[-1] == "For research, not for diagnosis."
 
 
+def test_summary_of_a_baseline_says_that_it_learnt_the_flag_alone(tmp_path: Path) -> None:
+    test = METRICS["test"] | {"findings": {"crazy_paving": None}}
+    text = summary(METRICS | {"test": test}, tmp_path)
+    assert "this run learnt the flag alone" in text and "crazy paving" not in text
+
+
 def test_summary_with_folds_shows_findings_out_of_fold(tmp_path: Path) -> None:
     folds = {"covid19": figures(0.5, 0.4), "findings": {"septal_thickening": figures(0.125, 0.0)}}
     text = summary(METRICS | {"out_of_fold": folds}, tmp_path)

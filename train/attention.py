@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from train.explain_settings import Settings
 from train.network import LesionAttentionNetwork
 
 
@@ -49,7 +50,7 @@ def attend(
     model: LesionAttentionNetwork,
     images: Tensor,
     *,
-    method: str = "gradcam++",
+    method: str = Settings().method,
     outputs: Sequence[int] | None = None,
 ) -> Attention:
     """Logits and maps of some images; the network is left as it was.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from typing import Any
 
 from nlp.errors import TrainingError
@@ -36,10 +36,27 @@ def check(config: Config) -> None:
 
 def problems(config: Config) -> list[str]:
     """Everything that is wrong with the settings, a line each."""
-    return [*_value_problems(config), *_contradictions(config)]
+    return [*value_problems(config), *_contradictions(config)]
 
 
-def _value_problems(config: Config) -> Iterator[str]:
+def unused(config: Config) -> Mapping[str, str]:
+    """Settings that have no effect, each with what takes it away, such as ``mode = baseline``."""
+    return {
+        other: f"{name} = {value}"
+        for (name, value), others in UNUSED_WITH.items()
+        if str(getattr(config, name)) == value
+        for other in others
+    }
+
+
+def without_unused(config: Config) -> Config:
+    """Settings of the same training: those without effect are the recipe's, whatever they were."""
+    usual = recipe(config.recipe)
+    return replace(config, **{name: getattr(usual, name) for name in unused(config)})
+
+
+def value_problems(config: Config) -> Iterator[str]:
+    """What is of the wrong type, out of range or no choice, a line each."""
     for each in fields(config):
         if each.name != "augmentation" and (problem := _value_problem(each, getattr(config, each.name))):
             yield f"{each.name} must be {problem}; found {getattr(config, each.name)!r}"
@@ -65,12 +82,9 @@ def _contradictions(config: Config) -> Iterator[str]:
     if config.recipe not in RECIPES:
         return
     usual = recipe(config.recipe)
-    for (name, value), unused in UNUSED_WITH.items():
-        if str(getattr(config, name)) != value:
-            continue
-        for other in unused:
-            if getattr(config, other) != getattr(usual, other):
-                yield f"{name} = {value} makes no use of {other} = {getattr(config, other)}: leave one out"
+    for other, why in unused(config).items():
+        if getattr(config, other) != getattr(usual, other):
+            yield f"{why} makes no use of {other} = {getattr(config, other)}: leave one out"
     if config.crop == "segmented" and config.segmenter == "none":
         yield "crop = segmented needs a segmenter: a folder made by python -m train.segment"
     if config.folds == 1:

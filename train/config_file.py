@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from rapidfuzz import process
 from nlp.errors import TrainingError
 from nlp.write import replacing
 from train.config import Config, flag, recipe
-from train.config_check import problems
+from train.config_check import problems, value_problems, without_unused
 
 if TYPE_CHECKING:
     from train.augment import Augmentation
@@ -34,6 +34,22 @@ def read_config(path: Path | None, given: Mapping[str, Any]) -> Config:
         TrainingError: an unknown name (with the nearest), a value of the wrong type or out of range,
             or a contradiction; all problems at once.
     """
+    return _read(path, given, problems)
+
+
+def read_run_config(path: Path) -> Config:
+    """The settings that a run was made with, from the file that it left behind.
+
+    Names, types and ranges are checked, and no more: the run went through, and a default that changed since must not
+    make a contradiction of a setting that it made no use of. Such settings are those of the recipe today.
+
+    Raises:
+        TrainingError: the file cannot be read, or is not that of a run; all problems at once.
+    """
+    return without_unused(_read(path, {}, value_problems))
+
+
+def _read(path: Path | None, given: Mapping[str, Any], wrong: Callable[[Config], Iterable[str]]) -> Config:
     place = str(path) if path else "the settings"
     chosen = (_parse(path) if path else {}) | dict(given)
     names = [each.name for each in fields(Config)]
@@ -50,7 +66,7 @@ def read_config(path: Path | None, given: Mapping[str, Any]) -> Config:
         name: float(v) if name in floats and type(v) is int else v for name, v in known.items()
     }
     config = replace(start, **values)
-    if found := [*found, *problems(config)]:
+    if found := [*found, *wrong(config)]:
         raise TrainingError("\n".join([f"{place} cannot be used:", *found]))
     return config
 

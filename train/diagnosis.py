@@ -37,7 +37,8 @@ _AT_ONCE = 4
 class Frequency:
     """How often images with about this probability were positive: ``observed`` of ``n`` images, and its 95 % interval.
 
-    The interval is over patients (``train.calibration.frequency_interval``). Runs made before the bins counted them
+    A finding's are captioned COVID-19 images alone (``train.population``). ``observed`` is over images; its interval
+    counts patients (``train.calibration.frequency_interval``). Runs made before the bins counted them
     have as many as the set of this output has for so many images.
     """
 

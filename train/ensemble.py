@@ -11,7 +11,7 @@ import numpy as np
 from nlp.errors import CheckpointError
 from train.class_predictions import ClassPredictions
 from train.classes import joint_class_logits
-from train.config_file import read_config
+from train.config_file import read_run_config
 from train.image_paths import Chosen, unlabelled
 from train.operating_point import OperatingPoint, Thresholds
 from train.predictions import Predictions, predict_records
@@ -54,7 +54,7 @@ class Ensemble:
         model = members[0].model
         self.finding_keys, self.class_names, self.flags = model.finding_keys, model.class_names, model.flags
         self.thresholds = _mean([each.thresholds for each in members])
-        self._taught = [read_config(each.run / CONFIG, {}).mode != "baseline" for each in members]
+        self._taught = [read_run_config(each.run / CONFIG).mode != "baseline" for each in members]
         _check_classes(members)
 
     def predict(self, chosen: Sequence[Chosen]) -> Iterator[Found]:

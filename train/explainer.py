@@ -15,7 +15,7 @@ from train.attention import METHODS, Attention, attend, with_mirror_images
 from train.augment import plain
 from train.channels import COUNTS
 from train.classes import class_output, class_probabilities
-from train.config_file import read_config
+from train.config_file import read_run_config
 from train.dicom_window import LUNG, Window
 from train.explain_settings import OCCLUSION, Settings
 from train.image_forms import FloatArray, read_grey
@@ -85,7 +85,7 @@ class Explainer:
         self.name = run.resolve().name
         self.network = Predictor(run, device=device, batch_size=batch_size, flips=flips, window=window)
         model = self.network.model
-        flag_only = read_config(run / CONFIG, {}).mode == "baseline"
+        flag_only = read_run_config(run / CONFIG).mode == "baseline"
         learnt = () if flag_only else model.finding_keys
         classes = range(len(model.class_names))
         self.outputs = (COVID, *learnt, *map(class_output, model.class_names))

@@ -89,18 +89,9 @@ def fit(
         _own_randomness(device),
         stop_asked(folder is not None) as asked,
     ):
-        resume = resume and folder is not None and has_state(folder)
-        training = begin(
-            config, records, train_rows, pixels, device, processes=ranks.world, resumed=resume, log=log
-        )
-        if resume and folder:
-            restore(training, folder, log)
-        inputs = training_inputs(config, training.model, pixels, records, train_rows, val_rows, log)
-        names = training.model.class_names
-        data = place_data(config, inputs.train, inputs.records, inputs.rows, device, class_names=names)
-        epoch = Epoch(config, training, data, inputs.records, inputs.rows, ranks, log)
-        judge = Judge(
-            config, inputs.val, records.take(val_rows), device, data.positive_weight, class_names=names
+        saved = folder if resume and folder is not None and has_state(folder) else None
+        training, epoch, judge = _set_up(
+            config, pixels, records, train_rows, val_rows, device, saved=saved, log=log, ranks=ranks
         )
         keeper = _Keeper(training, folder if ranks.first else None, save_seconds)
         while len(training.history) < config.epochs and not exhausted(config, training.history):
@@ -118,6 +109,39 @@ def fit(
             keeper.save_if_due()
         keeper.save()
         return _best(training)
+
+
+def _set_up(
+    config: Config,
+    pixels: Tensor,
+    records: Records,
+    train_rows: IntArray,
+    val_rows: IntArray,
+    device: torch.device,
+    *,
+    saved: Path | None,
+    log: Log,
+    ranks: Ranks,
+) -> tuple[Training, Epoch, Judge]:
+    """A training that begins, or goes on from the folder where it was saved; what takes its steps, and what judges."""
+    training = begin(
+        config,
+        records,
+        train_rows,
+        pixels,
+        device,
+        processes=ranks.world,
+        resumed=saved is not None,
+        log=log,
+    )
+    if saved:
+        restore(training, saved, log)
+    inputs = training_inputs(config, training.model, pixels, records, train_rows, val_rows, log)
+    names = training.model.class_names
+    data = place_data(config, inputs.train, inputs.records, inputs.rows, device, class_names=names)
+    epoch = Epoch(config, training, data, inputs.records, inputs.rows, ranks, log)
+    judge = Judge(config, inputs.val, records.take(val_rows), device, data.positive_weight, class_names=names)
+    return training, epoch, judge
 
 
 class _Keeper:

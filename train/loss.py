@@ -23,8 +23,8 @@ def joint_loss(
     covid19: Tensor,
     findings: Tensor,
     *,
-    primary_weight: float = 1.0,
-    lesion_weight: float = 1.0,
+    primary_weight: float,
+    lesion_weight: float,
     positive_weight: Tensor | None = None,
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -37,7 +37,8 @@ def joint_loss(
         covid19: (B,) targets; NaN is masked.
         findings: (B, F) targets; NaN is masked.
         primary_weight: share of the flag, at least 0; 0 leaves the flag out.
-        lesion_weight: share of the findings, at least 0; 0 is the network without lesions (``baseline_loss``).
+        lesion_weight: share of the findings, at least 0; 0 is the network without lesions (``baseline_loss``). Not both
+            are 0, which ``train.config_check`` refuses: there would be nothing to learn.
         positive_weight: (F,) factors on the error where a finding is present; None is 1 for all.
         label_smoothing: from 0 to below 1: a target of 1 becomes 1 - s / 2, a target of 0 becomes s / 2.
 

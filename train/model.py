@@ -17,6 +17,7 @@ from nlp.errors import CheckpointError, TrainingError
 from nlp.lexicon import load_lexicon
 from train.backbones import create_backbone
 from train.network import ImageSettings, LesionAttentionNetwork
+from train.run_folder import MODEL_FILE
 from train.sealed import metadata, read_sealed, write_sealed
 from train.weights import NONE, load_weights
 
@@ -29,7 +30,6 @@ __all__ = [
     "save_model",
 ]
 
-MODEL_FILE = "model.safetensors"
 FORMAT = "1"
 """Of the description in a model file; a file with another one is refused."""
 

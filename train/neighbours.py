@@ -46,15 +46,16 @@ def add_neighbours(
         InputError, ContractError, ImageError, CheckpointError: table, images or run cannot be used.
         OutputError: the folder cannot be written to.
     """
-    from train.config_file import read_config
+    from train.config_file import read_run_config
     from train.devices import choose_device
     from train.distributed import Ranks
     from train.model import load_model
+    from train.prepare import SEGMENTED
     from train.stages import read_data
 
     model = load_model(run).to(choose_device(device))
-    config = read_config(run / CONFIG, {})
-    if config.segmenter:  # the run has its own copy; the folder it came from may be gone
+    config = read_run_config(run / CONFIG)
+    if config.crop == SEGMENTED:  # the run has its own copy; the folder it came from may be gone
         config = replace(config, segmenter=str(run))
     records, loaded = read_data(table, images, config, cache, log, Ranks())
     _check_split(run, records)

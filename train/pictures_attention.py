@@ -11,9 +11,9 @@ from train.explain_settings import Settings
 from train.explainer import Explainer, Unreadable
 from train.finding_facts import finding_codes
 from train.lesion_marks import Marks
-from train.model import MODEL_FILE
 from train.pictures import Picture
 from train.run_files import Run
+from train.run_folder import MODEL_FILE
 from train.shown import show
 
 WIDEST = 330

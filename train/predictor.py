@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from train.config_file import read_config
+from train.config_file import read_run_config
 from train.devices import choose_device
 from train.dicom_window import LUNG, Window
 from train.image_paths import Chosen
@@ -51,7 +51,7 @@ class Predictor:
         self.model = load_model(run).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.neighbours: Neighbours | None = read_neighbours(run)
         self.batch_size = batch_size or (_BATCH_OF_CPU if self.device.type == "cpu" else _BATCH_OF_GPU)
-        self.flips = read_config(run / CONFIG, {}).test_flips if flips is None else flips
+        self.flips = read_run_config(run / CONFIG).test_flips if flips is None else flips
         self.window = window
         self._segmenter, seal = None, ""
         if self.model.image_settings.crop == SEGMENTED:

@@ -17,14 +17,15 @@ from train.class_results import add_classes
 from train.config import Config
 from train.fold_results import FoldResult, learnt, write_folds
 from train.loop import Fitted
-from train.model import MODEL_FILE, save_model
+from train.model import save_model
 from train.operating_point import Thresholds, choose_thresholds
 from train.predictions import predict_records, write_predictions
 from train.records import FloatArray, IntArray, Records
-from train.run_folder import HISTORY, METRICS, PREDICTIONS
+from train.run_folder import HISTORY, METRICS, MODEL_FILE, PREDICTIONS
 from train.scores import score
 from train.selection import write_history
 from train.shortcut import shortcut_baseline, shortcuts_as_json
+from train.summary import SETS
 
 Floats = NDArray[np.float64]
 PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "numpy")
@@ -44,7 +45,7 @@ def write_results(
 ) -> dict[str, Any]:
     """Measure and write everything but figures and report; gives what metrics.json holds.
 
-    Thresholds come from val alone; test is looked at once they stand.
+    Thresholds come from val alone; test is looked at once they stand. Findings of a baseline are null.
 
     Args:
         logits: (n_records, 1 + F + K) of the kept network.
@@ -92,6 +93,8 @@ def write_results(
             seed=config.seed,
             bootstraps=bootstraps,
         )
+    if config.mode == "baseline":
+        metrics |= {name: _of_flag_alone(metrics[name]) for name in SETS if name in metrics}
     write_json(out / METRICS, metrics)
     return metrics
 
@@ -112,6 +115,13 @@ def _split_metrics(
         return scores.as_json()
 
     return {split: measured(records.rows(split)) for split in ("val", "test")}
+
+
+def _of_flag_alone(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Null for findings whose heads never learnt: what is measured of them is chance."""
+    names = ("findings", "findings_all_labelled", "flag_by_finding")
+    blank = {name: dict.fromkeys(scores[name]) for name in names}
+    return {**scores, **blank, "findings_mean": {"auc": None, "n_findings": 0}}
 
 
 def _training(config: Config, fitted: Fitted, records: Records) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from nlp.command import run_command
 from nlp.errors import CheckpointError
 from train.config import Config
 from train.config_check import check
-from train.config_file import add_flags, given_flags, read_config
+from train.config_file import add_flags, given_flags, read_config, read_run_config
 from train.progress import SILENT, Log
 from train.run_folder import CONFIG, METRICS, claim, differing_settings, finished, forget_states, refuse_loss
 
@@ -184,12 +184,13 @@ def _command(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Config:
-    """The recipe, the file and the flags; an unfinished run brings its own file."""
-    file, given = options.config, given_flags(options)
-    if options.resume and file is None:
+    """The recipe, the file and the flags; a run that goes on brings its own settings (``run`` checks the flags)."""
+    given = given_flags(options)
+    if options.resume and options.config is None:
         out = options.out or _default_out(read_config(None, given))
-        file = out / CONFIG if (out / CONFIG).exists() else None
-    return read_config(file, given)
+        if (out / CONFIG).exists():
+            return replace(read_run_config(out / CONFIG), **given)
+    return read_config(options.config, given)
 
 
 def _default_out(config: Config) -> Path:

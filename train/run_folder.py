@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 from nlp.errors import TrainingError
 from train.config import Config
-from train.config_file import read_config, write_config
+from train.config_check import without_unused
+from train.config_file import read_run_config, write_config
 
 CONFIG, METRICS, PREDICTIONS, HISTORY = "config.toml", "metrics.json", "predictions.csv", "history.csv"
 OUT_OF_FOLD = "out_of_fold.csv"
 CLASSES, CLASSES_OUT_OF_FOLD = "diagnosis.csv", "out_of_fold.diagnosis.csv"
 LUNGS = "lungs.csv"
 REPORT = "report.html"
+MODEL_FILE = "model.safetensors"
 CHECKPOINT = "checkpoint"
 
 _NO_MATTER = ("device",)
 """Settings that a run may change when it goes on."""
+_MANY = 1_000
+"""Files in one folder that is no place for runs."""
 
 
 def refuse_loss(out: Path, *, resume: bool, force: bool) -> None:
@@ -38,12 +43,15 @@ def refuse_loss(out: Path, *, resume: bool, force: bool) -> None:
 
 
 def differing_settings(folder: Path, config: Config) -> Iterator[str]:
-    """Lines that name the settings, with both values, in which the run of a folder was another; none where all agree."""
+    """Lines that name the settings, with both values, in which the run of a folder was another; none where all agree.
+
+    Settings without effect are not compared.
+    """
     if not (folder / CONFIG).exists():
         return
-    before = read_config(folder / CONFIG, {})
+    before, after = read_run_config(folder / CONFIG), without_unused(config)
     names = [each.name for each in fields(Config) if each.name not in _NO_MATTER]
-    pairs = [(name, getattr(before, name), getattr(config, name)) for name in names]
+    pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
     if differing := [f"  {name}: {there!r} there, {now!r} now" for name, there, now in pairs if there != now]:
         yield f"{folder} holds a run of other settings:"
         yield from differing
@@ -61,6 +69,23 @@ def claim(out: Path, config: Config, *, force: bool) -> None:
 def finished(out: Path) -> bool:
     """Whether all files of a run are there; its states are deleted last."""
     return (out / METRICS).exists() and not _begun(out)
+
+
+def finished_runs(folder: Path) -> list[Path]:
+    """Folders of runs with a network, at any depth or the folder itself, the newest first.
+
+    Nothing is looked for in hidden folders (caches), below folders of very many files (images), and twice where links
+    lead in a circle.
+    """
+    found, seen = [], set[Path]()
+    for place, below, files in os.walk(folder, followlinks=True):
+        if METRICS in files and MODEL_FILE in files:
+            found.append(Path(place))
+        real = Path(place).resolve()
+        further = len(files) <= _MANY and real not in seen
+        below[:] = [name for name in below if further and not name.startswith(".")]
+        seen.add(real)
+    return sorted(found, key=lambda run: (run / METRICS).stat().st_mtime, reverse=True)
 
 
 def forget_states(out: Path) -> None:

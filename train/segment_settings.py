@@ -19,7 +19,8 @@ class SegmentSettings:
         weights: imagenet, none, or a file, as ``train.weights`` takes them.
         width: channels of the decoder's first stage; each of the next has half, 16 at least.
         size: side of the square input, pixels; five stages halve it.
-        holdout: share of the patients that is never learnt from; as many of the rest, by share, choose the epoch.
+        holdout: share of the pictures, by whole patients, that is never learnt from; the same share of the rest chooses
+            the epoch.
     """
 
     encoder: str = "resnet34"

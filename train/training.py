@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from train.checkpoint import State, load_newest, refuse_differences, save_state
 from train.classes import NO_CLASSES, class_names
 from train.config import Config
+from train.config_check import unused
 from train.head_start import start_heads
 from train.model import build_model, parameter_groups
 from train.network import ImageSettings, LesionAttentionNetwork
@@ -161,8 +162,9 @@ def _groups(config: Config, model: LesionAttentionNetwork) -> list[dict[str, Any
 def _identity(
     config: Config, records: Records, train_rows: IntArray, pixels: Tensor, processes: int
 ) -> dict[str, Any]:
-    """What must not change between a stop and its resumption: settings, data, number of processes."""
-    settings = asdict(config)
+    """What must not change between a stop and its resumption: settings with an effect, data, number of processes."""
+    no_matter = unused(config)
+    settings = {name: value for name, value in asdict(config).items() if name not in no_matter}
     augmentation = {f"augmentation.{name}": value for name, value in settings.pop("augmentation").items()}
     digest = hashlib.sha256("\n".join(records.images).encode())
     for array in (records.covid19, records.findings, np.ascontiguousarray(train_rows)):

@@ -16,7 +16,7 @@ from train.archives import forget_archives
 from train.dicom_frames import forget_frames
 from train.pages.diagnose_batch import BATCH, batch, shown_name
 from train.pages.diagnose_picture import picture
-from train.run_folder import METRICS
+from train.run_folder import METRICS, finished_runs
 from train.summary import DISCLAIMER
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def page(runs: Path, *, images: Path | None = None, keep: Keep | None = None) ->
         f"**{DISCLAIMER}** A map shows where a network looks, not that it is right.",
         icon=":material/science:",
     )
-    if not (found := _runs(runs)):
+    if not (found := finished_runs(runs)):
         st.info(f"There is no finished run in {literal(str(runs))}; python -m train.run makes one.")
         return
     left, right = st.columns([1, 2])
@@ -69,21 +69,6 @@ def _network(run: Path, _changed: int) -> Diagnosis:
     from train.diagnosis import Diagnosis
 
     return Diagnosis(run)
-
-
-def _runs(folder: Path) -> list[Path]:
-    """Finished runs, the newest first."""
-    if not folder.is_dir():
-        return []
-    found = {
-        path.parent
-        for path in (*folder.glob(METRICS), *folder.glob(f"*/{METRICS}"), *folder.glob(f"*/*/{METRICS}"))
-    }
-    return sorted(
-        (run for run in found if (run / "model.safetensors").exists()),
-        key=lambda run: (run / METRICS).stat().st_mtime,
-        reverse=True,
-    )
 
 
 def _name(run: Path, runs: Path) -> str:

@@ -28,8 +28,8 @@ def picture(reading: Reading, images: Path | None) -> None:
         st.table([_row(each) for each in reading.outputs], hide_index=True)
         st.caption(
             "Called from the run's operating point, chosen on val; of classes, the most probable one. Observed: of so many "
-            "test images with about this probability, the part that was positive, with the 95 % interval over their "
-            "patients; a wide one means that nobody knows."
+            "test images with about this probability, the part that was positive; a finding's are captioned COVID-19 "
+            "images alone. The 95 % interval counts patients, not images; a wide one means that nobody knows."
         )
         _similar(reading.similar, images)
     with right:
