@@ -183,7 +183,7 @@ def test_report_of_a_baseline_shows_no_untrained_findings(tmp_path: Path, record
     metrics = json.loads((folder / "metrics.json").read_text())
     for split in ("val", "test"):
         for name in ("findings", "flag_by_finding"):
-            metrics[split][name] = dict.fromkeys(records.finding_keys)
+            metrics[split][name] = {key: {"auc": None, "n": 0} for key in records.finding_keys}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     assert len(read_run(folder, records).sets["test"].records) == len(records.rows("test"))
     write_report(folder, records)

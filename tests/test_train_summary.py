@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from train.summary import summary
 
@@ -13,7 +14,7 @@ def figures(auc: float | None, low: float | None = None) -> dict[str, float | in
     )
 
 
-METRICS = {
+METRICS: dict[str, Any] = {
     "val": {"covid19": figures(0.9, 0.8), "findings": {}},
     "test": {
         "covid19": figures(0.75, 0.5),
@@ -41,8 +42,8 @@ def test_summary_shows_every_figure_with_its_interval_and_n(tmp_path: Path) -> N
 
 
 def test_summary_of_a_baseline_says_that_it_learnt_the_flag_alone(tmp_path: Path) -> None:
-    test = METRICS["test"] | {"findings": {"crazy_paving": None}}
-    text = summary(METRICS | {"test": test}, tmp_path)
+    training = METRICS["training"] | {"mode": "baseline"}
+    text = summary(METRICS | {"training": training}, tmp_path)
     assert "this run learnt the flag alone" in text and "crazy paving" not in text
 
 

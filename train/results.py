@@ -118,10 +118,18 @@ def _split_metrics(
 
 
 def _of_flag_alone(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Null for findings whose heads never learnt: what is measured of them is chance."""
+    """Null, with their n, for findings whose heads never learnt: what is measured of them is chance."""
     names = ("findings", "findings_all_labelled", "flag_by_finding")
-    blank = {name: dict.fromkeys(scores[name]) for name in names}
+    blank = {name: {key: _counts(each) for key, each in scores[name].items()} for name in names}
     return {**scores, **blank, "findings_mean": {"auc": None, "n_findings": 0}}
+
+
+def _counts(output: Mapping[str, Any]) -> dict[str, Any]:
+    """An output's n, all else null or empty."""
+    return {
+        name: value if name == "n" or name.startswith("n_") else [] if isinstance(value, list) else None
+        for name, value in output.items()
+    }
 
 
 def _training(config: Config, fitted: Fitted, records: Records) -> dict[str, Any]:
@@ -136,6 +144,7 @@ def _training(config: Config, fitted: Fitted, records: Records) -> dict[str, Any
         "n_train": len(records.rows("train")),
         "parameters": sum(each.numel() for each in fitted.model.parameters()),
         "recipe": config.recipe,
+        "mode": config.mode,
         "versions": {name: _version(name) for name in PACKAGES},
     }
 

@@ -42,13 +42,12 @@ def _flag_line(name: str, found: Mapping[str, Any]) -> str:
 def _finding_lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     """Over captioned positives of the largest honest set, where the findings were learnt."""
     key = "out_of_fold" if "out_of_fold" in metrics else "test"
-    learnt = {name: found for name, found in metrics[key]["findings"].items() if found}
-    if not learnt:
+    if metrics["training"].get("mode") == "baseline":
         yield "findings: none, this run learnt the flag alone"
         return
     title = f"findings in captioned positives, {key.replace('_', ' ')}"
     yield f"{title:58}{'n+':>6}{'n-':>6}"
-    for name, found in learnt.items():
+    for name, found in metrics[key]["findings"].items():
         counts = f"{found['n_positive']:>6}{found['n_negative']:>6}"
         yield f"{name.replace('_', ' '):38}{_interval(found):>20}{counts}"
 
