@@ -73,10 +73,12 @@ def _ensemble(runs: Sequence[Outcome]) -> Outcome:
 
 
 def file_row(what: str, finished: Finished) -> Row:
-    """What the file alone says of the same records, without a network."""
+    """What the file alone says of the same records, without a network: the features that are best on val."""
     assert finished.metrics is not None
-    found = finished.metrics["shortcut"]["all"][finished.cell.part.measured]
-    return output_row(f"{what}, the file alone", found, "no network: format, size, border, histogram")
+    groups = finished.metrics["shortcut"]
+    best = max(groups, key=lambda name: groups[name]["val"]["auc"] or 0)
+    found = groups[best][finished.cell.part.measured]
+    return output_row(f"{what}, the file alone", found, f"no network; best on val: {best}")
 
 
 def finding_rows(records: Records, predicted: Predictions, thresholds: Thresholds) -> list[Row]:

@@ -172,7 +172,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "shortcuts": shortcuts_table,
     "published": lambda: published_table(ROOT),
     "published_main": lambda: published_table(
-        ROOT, beginnings=("published test, resnet18", "source", "5-fold")
+        ROOT, beginnings=("published test, resnet", "source", "5-fold"), without="ensemble"
     ),
     "keys": keys_table,
     "desk": lambda: desk_table(ROOT),

@@ -54,12 +54,15 @@ def shortcuts_table() -> str:
     return table(("features", "made of"), [(f"`{name}`", meaning) for name, meaning in GROUPS.items()])
 
 
-def published_table(root: Path, *, beginnings: tuple[str, ...] = ("",)) -> str:
-    """Results on published data whose name begins so: what, n, AUC with its interval, and a note."""
+def published_table(root: Path, *, beginnings: tuple[str, ...] = ("",), without: str = "\n") -> str:
+    """Results on published data whose name begins so and lacks a word: what, n, AUC with its interval, and a note."""
     found = result_of(root, "published")
     if found is None:
         return NOT_PUBLISHED
-    rows = [_published_row(row) for row in found["rows"] if row["what"].startswith(beginnings)]
+    chosen = [
+        row for row in found["rows"] if row["what"].startswith(beginnings) and without not in row["what"]
+    ]
+    rows = [_published_row(row) for row in chosen]
     return table(("what", "n", "AUC (95 % interval)", "note"), rows)
 
 
@@ -144,11 +147,11 @@ def attention_table(root: Path) -> str:
         lines = {f"`{key}`": each for key, each in measured["findings"].items()}
         lines |= {f"flag, {_MODES[name]}": each for name, each in measured["flag"].items()}
         lines |= {"flag, LA-DNN − baseline": measured["margin"]}
-        header = (f"`{chosen}`, chosen on val", "images", "points in", "or near", "energy inside", "IoU")
+        measures = ("images", "points in", "or near", "energy inside", "IoU")
         rows = [
             (name, str(each["near"]["images"]), *map(_mean, _pointing(each))) for name, each in lines.items()
         ]
-        parts.append(table(header, rows))
+        parts.append(table((f"`{chosen}`, chosen on val", *measures), rows))
     if speed := found.get("speed"):
         rows = [(name, *_speeds(each)) for name, each in speed.items()]
         header = ("six Grad-CAM++ maps of an image", "CPU-seconds", "pytorch-grad-cam", "times faster")
